@@ -1,0 +1,1 @@
+//! The configuration: one typed model, its sources, merging, the kernel command line and validation. Pure: no files, no clock, no network.

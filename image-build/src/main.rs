@@ -1,0 +1,3 @@
+//! Builds every artefact of a release.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! PID 1: from the kernel's hand-over to a running system, and back to power off.

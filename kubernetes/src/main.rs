@@ -1,0 +1,3 @@
+//! The Kubernetes server: `k3s server`, `k3s agent` and the tools around them.
+
+fn main() {}

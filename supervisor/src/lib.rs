@@ -1,0 +1,1 @@
+//! Services from systemd unit files: reading, ordering, starting, watching and stopping them.

@@ -1,0 +1,3 @@
+//! End-to-end scenarios: real images on real (virtual) machines.
+
+fn main() {}
