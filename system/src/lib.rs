@@ -4,6 +4,14 @@
 //! each block with its reason.
 #![allow(unsafe_code)]
 
-// Boot: mounts, devices, modules (owner: init).
+pub mod block;
+pub mod console;
+pub mod loopdev;
+pub mod modules;
+pub mod mount;
+pub mod power;
+pub mod switch_root;
+pub mod uevent;
+
 // Processes, cgroups, signals (owner: supervisor).
 // Durable writes, commands, the recording fake (owner: phases).

@@ -1,0 +1,57 @@
+//! Ending the machine's run, and what keys do to PID 1.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use nix::sys::reboot::{RebootMode, reboot, set_cad_enabled};
+
+/// How the machine ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PowerState {
+    /// Start again.
+    Reboot,
+    /// Switch off.
+    PowerOff,
+    /// Stop, power on.
+    Halt,
+}
+
+/// Writes what is cached and ends the machine at once. Everything must be stopped and unmounted by now.
+///
+/// # Errors
+/// When the kernel refuses; on success it does not return.
+pub fn end_machine(state: PowerState) -> Result<std::convert::Infallible> {
+    nix::unistd::sync();
+    let mode = match state {
+        PowerState::Reboot => RebootMode::RB_AUTOBOOT,
+        PowerState::PowerOff => RebootMode::RB_POWER_OFF,
+        PowerState::Halt => RebootMode::RB_HALT_SYSTEM,
+    };
+    reboot(mode).context("asking the kernel to end the machine")
+}
+
+/// Makes Ctrl-Alt-Del a SIGINT to PID 1 instead of an instant reset.
+///
+/// # Errors
+/// When this process is not privileged.
+pub fn catch_ctrl_alt_del() -> Result<()> {
+    set_cad_enabled(false).context("asking the kernel to send Ctrl-Alt-Del as a signal")
+}
+
+/// Milliseconds since the kernel started, suspend included (CLOCK_BOOTTIME).
+pub fn uptime_ms() -> u64 {
+    use nix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .ok()
+        .and_then(|time| u64::try_from(std::time::Duration::from(time).as_millis()).ok())
+        .unwrap_or(0)
+}
+
+/// The kernel's command line, without its end of line.
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub fn kernel_cmdline() -> Result<String> {
+    let bytes = fs::read("/proc/cmdline").context("reading /proc/cmdline")?;
+    Ok(String::from_utf8_lossy(&bytes).trim_end().to_string())
+}
