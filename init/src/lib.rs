@@ -1,1 +1,14 @@
 //! PID 1: from the kernel's hand-over to a running system, and back to power off.
+//!
+//! The first stage ([`initrd`]) runs from the initramfs and ends by entering the real root; the second ([`boot`]) runs
+//! from the release's own squashfs, starts the services and stays. Both do numbered, timed [`steps`] and end, whatever
+//! goes wrong, in the one sink, [`rescue`].
+
+#[cfg(feature = "full")]
+pub mod boot;
+pub mod events;
+pub mod initrd;
+#[cfg(feature = "full")]
+pub mod report;
+pub mod rescue;
+pub mod steps;

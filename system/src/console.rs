@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
@@ -30,16 +31,29 @@ pub fn attach() {
 /// From here on [`line`] writes to every console that the kernel uses, not only to the last `console=` of the cmdline:
 /// somebody may be looking at the screen or at the serial line. Needs `/sys`.
 pub fn use_all() {
-    let active = fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
-    let open = |name: &str| {
+    let open = |device: PathBuf| {
         OpenOptions::new()
             .write(true)
             .custom_flags(nix::libc::O_NOCTTY | nix::libc::O_NONBLOCK)
-            .open(format!("/dev/{name}"))
+            .open(device)
     };
-    let files: Vec<File> = active.split_whitespace().flat_map(open).collect();
+    let files: Vec<File> = active_devices().into_iter().flat_map(open).collect();
     if !files.is_empty() {
         set_consoles(files);
+    }
+}
+
+/// The devices of the kernel's consoles, such as `/dev/tty0` and `/dev/ttyS0`; `/dev/console` when they cannot be told.
+pub fn active_devices() -> Vec<PathBuf> {
+    let active = fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
+    let devices: Vec<PathBuf> = active
+        .split_whitespace()
+        .map(|name| PathBuf::from("/dev").join(name))
+        .collect();
+    if devices.is_empty() {
+        vec!["/dev/console".into()]
+    } else {
+        devices
     }
 }
 

@@ -10,8 +10,13 @@ pub mod loopdev;
 pub mod modules;
 pub mod mount;
 pub mod power;
+pub mod shell;
 pub mod switch_root;
+pub mod tree;
 pub mod uevent;
 
-// Processes, cgroups, signals (owner: supervisor).
+pub mod cgroup;
+pub mod notify;
+pub mod process;
+pub mod signals;
 // Durable writes, commands, the recording fake (owner: phases).

@@ -1,0 +1,61 @@
+//! Boot events: what happened when, kept in `/run` for `k3os boot-report`.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use serde::{Deserialize, Serialize};
+
+/// Where the events of this boot are, one JSON object a line.
+pub const EVENTS_FILE: &str = "/run/k3os/boot-events.jsonl";
+
+/// One thing that happened during the boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it ended, in milliseconds since the kernel's start (CLOCK_BOOTTIME).
+    pub at_ms: u64,
+    /// Who tells it: `initrd`, `boot`, or a unit's name.
+    pub source: String,
+    /// What happened: a step's name, or a name such as `ready`.
+    pub event: String,
+    /// How long it took, where it has a beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
+    /// Why it failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Event {
+    /// Appends it to the events of this boot; a report that lacks a line is better than a boot that fails over it.
+    pub fn record(&self) {
+        let Ok(mut line) = serde_json::to_string(self) else {
+            return;
+        };
+        line.push('\n');
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(EVENTS_FILE);
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+}
+
+/// Reads events from the text of the file; lines that do not fit (a cut last one) are left out.
+pub fn parse(text: &str) -> Vec<Event> {
+    text.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_line_does_not_hide_the_others() {
+        let text = "{\"at_ms\":12,\"source\":\"initrd\",\"event\":\"a\",\"ms\":3}\n{\"at_ms\":1";
+        let events = parse(text);
+        assert_eq!(events.len(), 1);
+        assert_eq!((events[0].at_ms, events[0].ms), (12, Some(3)));
+    }
+}

@@ -1,0 +1,171 @@
+//! The first stage: `/init` in the initramfs.
+
+mod mode;
+mod release;
+mod root;
+mod volumes;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use config::BootSwitches;
+use system::block::Volume;
+use system::loopdev;
+use system::modules::{Loader, device_aliases};
+use system::mount::{Flags, Mount};
+use system::uevent::Listener;
+use system::{console, power, shell, switch_root};
+
+pub use mode::Mode;
+pub use root::{MEDIUM, STATE};
+
+use crate::rescue;
+use crate::steps::{StepFailure, Steps};
+use root::Parts;
+use volumes::Boot;
+
+/// What the root needs, whatever the hardware is.
+const FILE_SYSTEM_MODULES: [&str; 5] = ["loop", "squashfs", "overlay", "ext4", "isofs"];
+/// The mounts that go along into the real root.
+const CARRIED: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];
+/// Where the second stage finds the mode.
+pub const MODE_FILE: &str = "/run/k3os/mode";
+
+/// Runs the first stage as PID 1. It ends in the second stage or in the rescue shell.
+pub fn run() -> ! {
+    rescue::catch_panics();
+    let mut steps = Steps::new("initrd");
+    match boot(&mut steps) {
+        Ok(never) => match never {},
+        Err(failure) => rescue::after_failure(&failure),
+    }
+}
+
+fn boot(steps: &mut Steps) -> Result<std::convert::Infallible, StepFailure> {
+    steps.required("mounting the kernel's file systems", || {
+        mount_kernel_file_systems()?;
+        console::attach();
+        console::use_all();
+        power::catch_ctrl_alt_del()
+    })?;
+    let wanted = steps.required("reading the kernel command line", || {
+        let switches = BootSwitches::from_cmdline(&power::kernel_cmdline()?);
+        mode::Wanted::from_switches(&switches)
+    })?;
+    let (listener, mut loader) = steps.required("loading drivers", load_drivers)?;
+    let found = steps.required("finding the medium and the state partition", || {
+        volumes::find(wanted, &listener, &mut loader)
+    })?;
+    let mounted = steps.required("mounting them", || mount_volumes(&found))?;
+    let squashfs = steps.required("checking the release", || {
+        let version = release::own_version()?;
+        release::find_squashfs(&version, &mounted.places())
+    })?;
+    steps.required("putting the root together", || {
+        build_root(&found, &squashfs)
+    })?;
+    steps.required("entering the root", || enter_root(found.mode))
+}
+
+fn mount_kernel_file_systems() -> Result<()> {
+    let run = "mode=0755,size=20%";
+    let mounts = [
+        Mount::virtual_fs("proc", "/proc", ""),
+        Mount::virtual_fs("sysfs", "/sys", ""),
+        Mount::virtual_fs("devtmpfs", "/dev", "mode=0755").with_flags(Flags::MS_NOSUID),
+        Mount::virtual_fs("tmpfs", "/run", run),
+    ];
+    mounts.iter().try_for_each(Mount::perform)?;
+    fs::create_dir_all("/run/k3os").context("making /run/k3os")
+}
+
+/// Loads the drivers of all devices that are there, and listens for those that come. Drivers that fail are told but
+/// do not end the boot: the disk may need none of them.
+fn load_drivers() -> Result<(Listener, Loader)> {
+    let listener = Listener::open()?;
+    let mut loader = Loader::for_running_kernel()?;
+    for name in FILE_SYSTEM_MODULES {
+        tell_failure(loader.load(name, ""));
+    }
+    // Twice: the second round sees the devices that appeared behind a bus driver of the first.
+    for _ in 0..2 {
+        let aliases = device_aliases();
+        for failure in loader.load_aliases(aliases.iter().map(String::as_str)) {
+            tell_failure(Err(failure));
+        }
+    }
+    Ok((listener, loader))
+}
+
+fn tell_failure(result: Result<()>) {
+    if let Err(failure) = result {
+        console::line(&format!("  {failure:#}"));
+    }
+}
+
+/// What is mounted of the state partition and the medium.
+#[derive(Debug, Default)]
+struct Mounted {
+    state: bool,
+    medium: bool,
+}
+
+impl Mounted {
+    /// The folders in which a release is looked for, in order.
+    fn places(&self) -> Vec<&'static Path> {
+        let state = self.state.then_some(Path::new(STATE));
+        let medium = self.medium.then_some(Path::new(MEDIUM));
+        state.into_iter().chain(medium).collect()
+    }
+}
+
+/// Mounts the medium read-only, and the state partition as the mode needs it: writable for disk, read-only where only
+/// its release is wanted, not at all beside a medium in the other modes (so that it can be repaired).
+fn mount_volumes(found: &Boot) -> Result<Mounted> {
+    let mut mounted = Mounted::default();
+    if let Some(medium) = &found.medium {
+        mount_volume(medium, MEDIUM, true)?;
+        mounted.medium = true;
+    }
+    if let Some(state) = &found.state
+        && (found.mode == Mode::Disk || !mounted.medium)
+    {
+        mount_volume(state, STATE, found.mode != Mode::Disk)?;
+        mounted.state = true;
+    }
+    Ok(mounted)
+}
+
+fn mount_volume(volume: &Volume, target: &str, read_only: bool) -> Result<()> {
+    let flags = if read_only {
+        Flags::MS_RDONLY | Flags::MS_NODEV
+    } else {
+        Flags::MS_NODEV | Flags::MS_NOATIME
+    };
+    Mount::device(&volume.device, target, volume.filesystem.kernel_name())
+        .with_flags(flags)
+        .perform()
+}
+
+fn build_root(found: &Boot, squashfs: &Path) -> Result<()> {
+    let device = loopdev::attach_read_only(squashfs)?;
+    let parts = Parts {
+        usr: device.path(),
+        persistent: found.mode == Mode::Disk,
+        system: system_folder(),
+    };
+    root::build(&root::plan(&parts))
+}
+
+/// `/k3os/system` of the state partition, else of the medium.
+fn system_folder() -> Option<PathBuf> {
+    let folders = [STATE, MEDIUM].map(|mount| Path::new(mount).join("k3os/system"));
+    folders.into_iter().find(|folder| folder.is_dir())
+}
+
+fn enter_root(mode: Mode) -> Result<std::convert::Infallible> {
+    fs::write(MODE_FILE, mode.name()).with_context(|| format!("writing {MODE_FILE}"))?;
+    switch_root::enter(Path::new(root::SYSROOT), &CARRIED)?;
+    shell::exec("/usr/sbin/init", &["/usr/sbin/init"])
+}

@@ -1,0 +1,126 @@
+//! Finding the state partition and the medium, woken by uevents.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use system::block::{self, Volume};
+use system::console;
+use system::modules::Loader;
+use system::uevent::{Listener, Uevent};
+
+use super::mode::{Decision, Found, Mode, Wanted, decide};
+
+/// The label of the state partition.
+pub const STATE_LABEL: &str = "K3OS_STATE";
+/// The label (volume id) of the medium.
+pub const MEDIUM_LABEL: &str = "K3OS";
+/// After this long without the device a line says what is waited for.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// What the machine boots from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Boot {
+    /// How.
+    pub mode: Mode,
+    /// The state partition, if there is one.
+    pub state: Option<Volume>,
+    /// The medium, if there is one.
+    pub medium: Option<Volume>,
+}
+
+/// Waits until it is clear what to boot from, loading drivers for devices that turn up meanwhile.
+///
+/// # Errors
+/// When nothing fitting turned up in time: with the devices that are there.
+pub fn find(wanted: Wanted, listener: &Listener, loader: &mut Loader) -> Result<Boot> {
+    let begun = Instant::now();
+    let mut told = false;
+    loop {
+        let volumes = block::volumes();
+        match decide(wanted, found(&volumes), begun.elapsed()) {
+            Decision::Boot(mode) => return Ok(choose(mode, &volumes)),
+            Decision::GiveUp(label) => bail!(
+                "no file system labelled {label} turned up in {} s; {}",
+                begun.elapsed().as_secs(),
+                seen(&volumes)
+            ),
+            Decision::Wait(left) => {
+                if !told && begun.elapsed() >= SILENCE {
+                    console::line(&format!("  waiting for a device; {}", seen(&volumes)));
+                    told = true;
+                }
+                let events = listener.wait(left.min(SILENCE))?;
+                load_drivers(&events, loader);
+            }
+        }
+    }
+}
+
+/// Loads the drivers of devices that have just appeared, as a USB stick does some seconds after the start.
+fn load_drivers(events: &[Uevent], loader: &mut Loader) {
+    let aliases = events.iter().filter_map(|event| event.modalias.as_deref());
+    for failure in loader.load_aliases(aliases) {
+        console::line(&format!("  {failure:#}"));
+    }
+}
+
+fn found(volumes: &[Volume]) -> Found {
+    let labelled = |label: &str| volumes.iter().any(|volume| volume.label == label);
+    Found {
+        state: labelled(STATE_LABEL),
+        release: labelled(MEDIUM_LABEL) || Path::new(super::release::EMBEDDED).exists(),
+    }
+}
+
+fn choose(mode: Mode, volumes: &[Volume]) -> Boot {
+    Boot {
+        mode,
+        state: first(volumes, STATE_LABEL),
+        medium: first(volumes, MEDIUM_LABEL),
+    }
+}
+
+/// The first volume with this label; when there are several, a line says which was taken.
+fn first(volumes: &[Volume], label: &str) -> Option<Volume> {
+    let mut all = volumes.iter().filter(|volume| volume.label == label);
+    let taken = all.next()?;
+    // An ISO on a stick shows on the disk and on its first partition: these are one.
+    let others: Vec<String> = all
+        .filter(|other| !same_disk(&taken.device, &other.device))
+        .map(|other| other.device.display().to_string())
+        .collect();
+    if !others.is_empty() {
+        console::line(&format!(
+            "  WARNING: {label} is the label of several file systems; {} is used, and not {}",
+            taken.device.display(),
+            others.join(", ")
+        ));
+    }
+    Some(taken.clone())
+}
+
+fn same_disk(disk: &Path, partition: &Path) -> bool {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_os_string();
+    Path::new("/sys/class/block")
+        .join(name(disk))
+        .join(name(partition))
+        .exists()
+}
+
+fn seen(volumes: &[Volume]) -> String {
+    let names = block::device_names();
+    if names.is_empty() {
+        return "the kernel sees no disk at all (is its driver in the initrd? see dmesg)"
+            .to_string();
+    }
+    let describe = |name: &String| {
+        let label = volumes
+            .iter()
+            .find(|volume| volume.device.ends_with(name))
+            .map_or("not known", |volume| volume.label.as_str());
+        format!("{name} ({label})")
+    };
+    let list: Vec<String> = names.iter().map(describe).collect();
+    format!("the kernel sees: {}", list.join(", "))
+}

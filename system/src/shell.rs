@@ -1,0 +1,117 @@
+//! An interactive shell on a terminal, with job control, before any getty exists.
+
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, setsid};
+
+/// A shell to start.
+#[derive(Debug, Clone)]
+pub struct Shell<'a> {
+    /// The program's path.
+    pub program: &'a str,
+    /// Its arguments, the first being the name it sees of itself.
+    pub arguments: &'a [&'a str],
+    /// The terminal's device, such as `/dev/ttyS0`.
+    pub terminal: &'a PathBuf,
+}
+
+impl Shell<'_> {
+    /// Starts it as the leader of a session of its own, with the terminal as its controlling one.
+    ///
+    /// # Errors
+    /// When the terminal cannot be opened or the program cannot be started.
+    pub fn start(&self) -> Result<Pid> {
+        let terminal: OwnedFd = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(nix::libc::O_NOCTTY)
+            .open(self.terminal)
+            .with_context(|| format!("opening {}", self.terminal.display()))?
+            .into();
+        let mut command = self.command(&terminal)?;
+        take_terminal(&mut command, terminal.as_raw_fd());
+        command
+            .spawn()
+            .map(|child| Pid::from_raw(child.id().cast_signed()))
+            .with_context(|| format!("starting {} on {}", self.program, self.terminal.display()))
+    }
+
+    fn command(&self, terminal: &OwnedFd) -> Result<Command> {
+        let stdio = || terminal.try_clone().map(Stdio::from);
+        let (name, rest) = self.arguments.split_first().unwrap_or((&self.program, &[]));
+        let mut command = Command::new(self.program);
+        command
+            .arg0(name)
+            .args(rest)
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("HOME", "/root")
+            .env("TERM", self.terminal_type())
+            .env("PS1", "rescue# ")
+            .stdin(stdio()?)
+            .stdout(stdio()?)
+            .stderr(stdio()?);
+        Ok(command)
+    }
+
+    fn terminal_type(&self) -> &'static str {
+        let name = self
+            .terminal
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let virtual_console = name
+            .strip_prefix("tty")
+            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+        if virtual_console { "linux" } else { "vt220" }
+    }
+}
+
+fn take_terminal(command: &mut Command, terminal: i32) {
+    let acquire = move || {
+        setsid()?;
+        // SAFETY: the descriptor is open in the child, and the request takes an integer.
+        let result = unsafe { nix::libc::ioctl(terminal, nix::libc::TIOCSCTTY as _, 1) };
+        Errno::result(result)?;
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(acquire) };
+}
+
+/// Reaps every child of this process until one of `awaited` has ended (or no child is left); for PID 1 when nothing
+/// else reaps any more.
+pub fn reap_until_one_ends(awaited: &[Pid]) {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::__WALL)) {
+            Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..))
+                if awaited.contains(&pid) =>
+            {
+                return;
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Runs a program to its end in place of the present one.
+///
+/// # Errors
+/// When it cannot be run; on success it does not return.
+pub fn exec(program: &str, arguments: &[&str]) -> Result<std::convert::Infallible> {
+    let path = CString::new(program).context("a program's path holds a NUL byte")?;
+    let arguments = arguments
+        .iter()
+        .map(|argument| CString::new(*argument))
+        .collect::<Result<Vec<_>, _>>()
+        .context("an argument holds a NUL byte")?;
+    nix::unistd::execv(&path, &arguments).with_context(|| format!("running {program}"))
+}
