@@ -1,0 +1,78 @@
+//! Where the supervisor finds and puts things, and how it ends.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+
+/// A place for lines that a person at the console should see.
+pub type Console = Box<dyn FnMut(&str)>;
+
+/// A place for events.
+pub type Events = Box<dyn FnMut(&Event)>;
+
+/// How the machine is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// Start again.
+    Reboot,
+    /// Switch off.
+    PowerOff,
+    /// Stand still.
+    Halt,
+}
+
+/// Paths and outlets.
+pub struct Options {
+    /// Folders of unit files; in later ones a file wins over its namesake in earlier ones.
+    pub unit_dirs: Vec<PathBuf>,
+    /// The logs' folder.
+    pub log_dir: PathBuf,
+    /// The folder of the sockets, `control.sock` and `notify.sock`.
+    pub runtime_dir: PathBuf,
+    /// The cgroup2 mount. `None`: services get no control groups and are signalled by session.
+    pub cgroup_root: Option<PathBuf>,
+    /// The system bus's socket, for `Type=dbus`.
+    pub bus_socket: PathBuf,
+    /// Whether a pressed power key switches off.
+    pub power_key: bool,
+    /// Gets lines for the console.
+    pub console: Console,
+    /// Gets events.
+    pub events: Events,
+}
+
+/// The folders of unit files on the machine, later ones win.
+pub const UNIT_DIRS: [&str; 4] = [
+    "/usr/lib/systemd/system",
+    PERSISTENT_UNIT_DIR,
+    "/etc/systemd/system",
+    "/run/systemd/system",
+];
+
+/// Where `enable`, `disable` and `mask` write: /etc is made anew at every boot.
+pub const PERSISTENT_UNIT_DIR: &str = "/var/lib/k3os/systemd";
+
+/// The supervisor's folder at run time.
+pub const RUNTIME_DIR: &str = "/run/k3os";
+
+/// The logs' folder.
+pub const LOG_DIR: &str = "/var/log/k3os";
+
+impl Options {
+    /// The paths of the machine itself.
+    pub fn machine(console: Console, events: Events) -> Self {
+        Self {
+            unit_dirs: UNIT_DIRS.iter().map(PathBuf::from).collect(),
+            log_dir: LOG_DIR.into(),
+            runtime_dir: RUNTIME_DIR.into(),
+            cgroup_root: Some("/sys/fs/cgroup".into()),
+            bus_socket: "/run/dbus/system_bus_socket".into(),
+            power_key: true,
+            console,
+            events,
+        }
+    }
+}
