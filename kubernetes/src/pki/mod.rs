@@ -1,0 +1,175 @@
+//! The cluster's certificates: planned ([`plan`]), made ([`issue`]), checked ([`check`]) and kept on disk (here).
+
+mod check;
+mod issue;
+pub mod plan;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use time::OffsetDateTime;
+
+use crate::{durable, paths::Paths};
+use issue::Pair;
+use plan::{Ca, Leaf, Place};
+
+/// Makes what is missing, renews what ends within 90 days or whose names have changed. Returns a line for each
+/// certificate that was made.
+///
+/// # Errors
+/// Reading, making or writing any of them. A CA of which only half is there is an error, too: making a new one would
+/// lock out every node and user.
+pub fn ensure(paths: &Paths, leaves: &[Leaf], now: OffsetDateTime) -> Result<Vec<String>> {
+    ensure_service_key(paths)?;
+    let mut made = Vec::new();
+    for ca in Ca::ALL {
+        let authority = ensure_ca(paths, ca, now)?;
+        for leaf in leaves.iter().filter(|l| l.ca == ca) {
+            if let Some(reason) = ensure_leaf(paths, leaf, &authority, now)? {
+                made.push(format!("{}: {reason}", leaf.stem));
+            }
+        }
+    }
+    Ok(made)
+}
+
+/// The folder and stem of a leaf's files, without `.crt` or `.key`.
+pub fn file(paths: &Paths, leaf: &Leaf, extension: &str) -> PathBuf {
+    let name = format!("{}.{extension}", leaf.stem);
+    match leaf.place {
+        Place::Server => paths.tls(&name),
+        Place::Agent => paths.agent(&name),
+    }
+}
+
+fn ensure_service_key(paths: &Paths) -> Result<()> {
+    let path = paths.tls("service.key");
+    if path.exists() {
+        return Ok(());
+    }
+    durable::write(&path, issue::key()?.serialize_pem(), 0o600)
+}
+
+fn ensure_ca(paths: &Paths, ca: Ca, now: OffsetDateTime) -> Result<Pair> {
+    let crt = paths.tls(&format!("{}.crt", ca.stem()));
+    let key = paths.tls(&format!("{}.key", ca.stem()));
+    if crt.exists() {
+        return Ok(Pair { certificate: read(&crt)?, key: read(&key)? });
+    }
+    let pair = issue::ca(ca, now)?;
+    // The key first: a certificate on disk means that its key is there, too.
+    durable::write(&key, &pair.key, 0o600)?;
+    durable::write(&crt, &pair.certificate, 0o644)?;
+    Ok(pair)
+}
+
+fn ensure_leaf(paths: &Paths, leaf: &Leaf, authority: &Pair, now: OffsetDateTime) -> Result<Option<&'static str>> {
+    let (crt, key) = (file(paths, leaf, "crt"), file(paths, leaf, "key"));
+    let reason = if crt.exists() && key.exists() {
+        check::reason_to_renew(&read(&crt)?, &authority.certificate, leaf, now)
+    } else {
+        Some("it is new")
+    };
+    if reason.is_some() {
+        let pair = issue::leaf(leaf, authority, now)?;
+        // Should power fail between the two, the pair does not match; removing the certificate first makes that
+        // state "missing", which the next start repairs.
+        remove_if_there(&crt)?;
+        durable::write(&key, &pair.key, 0o600)?;
+        durable::write(&crt, &pair.certificate, 0o644)?;
+    }
+    Ok(reason)
+}
+
+fn read(path: &PathBuf) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+fn remove_if_there(path: &PathBuf) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("removing {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use rcgen::date_time_ymd;
+
+    use super::*;
+    use plan::Facts;
+
+    fn facts() -> Facts {
+        Facts {
+            node_name: "n1".into(),
+            node_addresses: Vec::new(),
+            api_service: std::net::IpAddr::from([10, 43, 0, 1]),
+            domain: "cluster.local".into(),
+            api_names: vec!["::1".into()],
+        }
+    }
+
+    #[test]
+    fn certificates_are_made_once_and_renewed_in_time() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let paths = Paths::new(dir.path());
+        let leaves = plan::leaves(&facts());
+        let start = date_time_ymd(2027, 1, 1);
+        assert_eq!(ensure(&paths, &leaves, start)?.len(), leaves.len());
+        assert!(ensure(&paths, &leaves, start)?.is_empty());
+        assert!(ensure(&paths, &leaves, date_time_ymd(2027, 9, 1))?.is_empty());
+        let renewed = ensure(&paths, &leaves, date_time_ymd(2027, 11, 1))?;
+        assert_eq!(renewed.len(), leaves.len());
+        assert!(renewed.iter().all(|line| line.ends_with("it ends soon")), "{renewed:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_new_address_renews_only_what_names_it() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let paths = Paths::new(dir.path());
+        let now = date_time_ymd(2027, 1, 1);
+        ensure(&paths, &plan::leaves(&facts()), now)?;
+        let more = Facts { node_addresses: vec![std::net::IpAddr::from([10, 0, 2, 15])], ..facts() };
+        let mut made = ensure(&paths, &plan::leaves(&more), now)?;
+        made.sort();
+        let why = "its names have changed";
+        assert_eq!(made, [format!("serving-kube-apiserver: {why}"), format!("serving-kubelet: {why}")]);
+        assert!(ensure(&paths, &plan::leaves(&facts()), now)?.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn half_a_pair_is_made_anew_and_keys_are_private() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let paths = Paths::new(dir.path());
+        let leaves = plan::leaves(&facts());
+        let now = date_time_ymd(2027, 1, 1);
+        ensure(&paths, &leaves, now)?;
+        fs::remove_file(paths.tls("client-admin.key"))?;
+        assert_eq!(ensure(&paths, &leaves, now)?, ["client-admin: it is new"]);
+        for entry in fs::read_dir(paths.server("tls"))? {
+            let entry = entry?;
+            let private = entry.path().extension().is_some_and(|e| e == "key");
+            let mode = entry.metadata()?.permissions().mode() & 0o777;
+            assert_eq!(mode, if private { 0o600 } else { 0o644 }, "{:?}", entry.path());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_ca_without_its_key_is_an_error() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let paths = Paths::new(dir.path());
+        let now = date_time_ymd(2027, 1, 1);
+        ensure(&paths, &[], now)?;
+        fs::remove_file(paths.tls("server-ca.key"))?;
+        assert!(ensure(&paths, &[], now).is_err());
+        Ok(())
+    }
+}
