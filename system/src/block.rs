@@ -21,6 +21,14 @@ impl FileSystem {
             Self::Iso9660 => "iso9660",
         }
     }
+
+    /// The module that serves it.
+    pub fn module(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Iso9660 => "isofs",
+        }
+    }
 }
 
 /// A block device with a file system that we know.
