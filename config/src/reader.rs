@@ -1,0 +1,186 @@
+//! Carries what is needed while a source is read into the model: where we are, and where to report.
+
+use crate::problem::{Origin, Place, Problem, Severity};
+use crate::schema::{Field, Section, find, nearest};
+use crate::tree::{Entry, Node, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where each value came from, by key, e.g. `k3os.token`, `ssh_authorized_keys[0]`, `k3os.labels[a]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origins(BTreeMap<String, Vec<Origin>>);
+
+impl Origins {
+    /// Where the value of a key came from, or the value that it lies in.
+    pub fn of(&self, key: &str) -> Option<&Origin> {
+        let end = |key: &str| key.rfind(['.', '[']).unwrap_or(0);
+        let mut key = key;
+        while !key.is_empty() {
+            if let Some(origin) = self.0.get(key).and_then(|all| all.last()) {
+                return Some(origin);
+            }
+            key = key.get(..end(key)).unwrap_or_default();
+        }
+        None
+    }
+
+    /// Every place that set the key, the one that counts last.
+    pub fn history(&self, key: &str) -> &[Origin] {
+        self.0.get(key).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Every key that something set, sorted.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    fn set(&mut self, key: &str, origin: Origin) {
+        self.0.entry(key.to_owned()).or_default().push(origin);
+    }
+
+    /// Forgets the items of a list or map that is being replaced.
+    fn forget_items(&mut self, key: &str) {
+        self.0.retain(|known, _| {
+            !known
+                .strip_prefix(key)
+                .is_some_and(|rest| rest.starts_with(['[', '.']))
+        });
+    }
+}
+
+/// What reading the sources brought besides the values.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub problems: Vec<Problem>,
+    pub origins: Origins,
+}
+
+/// Reads one source.
+pub struct Reader<'a> {
+    source: &'a str,
+    key: String,
+    report: &'a mut Report,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(source: &'a str, report: &'a mut Report) -> Self {
+        Self {
+            source,
+            key: String::new(),
+            report,
+        }
+    }
+
+    /// Does something one level down, e.g. in `.token` or `[0]`.
+    pub(crate) fn within(&mut self, segment: &str, work: impl FnOnce(&mut Self)) {
+        let length = self.key.len();
+        let segment = if length == 0 {
+            segment.trim_start_matches('.')
+        } else {
+            segment
+        };
+        self.key.push_str(segment);
+        work(self);
+        self.key.truncate(length);
+    }
+
+    /// Notes that the present key has its value from here.
+    pub(crate) fn record(&mut self, place: Place) {
+        let origin = Origin {
+            source: self.source.to_owned(),
+            place,
+        };
+        self.report.origins.set(&self.key, origin);
+    }
+
+    /// Notes that the present list or map is replaced as a whole.
+    pub(crate) fn replace(&mut self, place: Place) {
+        self.report.origins.forget_items(&self.key);
+        self.record(place);
+    }
+
+    /// Reports that the present value does not apply.
+    pub(crate) fn error(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
+        self.problem(Severity::Error, Some(place), message.into(), hint);
+    }
+
+    /// Reports that the present value is doubtful.
+    pub(crate) fn warning(
+        &mut self,
+        place: Place,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.problem(Severity::Warning, Some(place), message.into(), hint);
+    }
+
+    pub(crate) fn problem(
+        &mut self,
+        severity: Severity,
+        place: Option<Place>,
+        message: String,
+        hint: Option<String>,
+    ) {
+        let (source, key) = (self.source.to_owned(), self.key.clone());
+        self.report.problems.push(Problem {
+            severity,
+            source,
+            place,
+            key,
+            message,
+            hint,
+        });
+    }
+
+    /// Reads a map into a section, key by key. One bad key does not stop the others.
+    pub(crate) fn section<S: Section>(&mut self, section: &mut S, node: &Node) {
+        match &node.value {
+            Value::Map(entries) => self.entries(section, entries),
+            Value::Null => self.warning(node.place, "is empty; nothing is changed by it", None),
+            _ => {
+                let message = format!("expected a map of keys, found {}", node.description());
+                self.error(node.place, message, Some("indent its keys below it".into()));
+            }
+        }
+    }
+
+    fn entries<S: Section>(&mut self, section: &mut S, entries: &[Entry]) {
+        let mut seen = BTreeSet::new();
+        for entry in entries {
+            let Some(field) = find(S::FIELDS, &entry.key) else {
+                self.unknown(entry, S::FIELDS);
+                continue;
+            };
+            self.within(&format!(".{}", field.name), |reader| {
+                if !seen.insert(field.name) {
+                    reader.warning(
+                        entry.place,
+                        "is given twice here; the later one counts",
+                        None,
+                    );
+                }
+                section.set_field(field.name, &entry.value, reader);
+            });
+        }
+    }
+
+    fn unknown(&mut self, entry: &Entry, fields: &[Field]) {
+        let hint = hint_for_unknown(&self.key, &entry.key, fields);
+        self.within(&format!(".{}", entry.key), |reader| {
+            reader.error(entry.place, "there is no such key", hint);
+        });
+    }
+}
+
+/// Where the key may be meant to stand, or which one may be meant.
+fn hint_for_unknown(parent: &str, name: &str, fields: &[Field]) -> Option<String> {
+    use crate::model::{Config, K3os};
+    if !parent.is_empty() && find(Config::FIELDS, name).is_some() {
+        return Some(format!(
+            "{name} belongs at the top level, not indented below {parent}"
+        ));
+    }
+    if parent.is_empty() && find(K3os::FIELDS, name).is_some() {
+        return Some(format!("{name} belongs below k3os:, indented"));
+    }
+    nearest(fields, name).map(|near| format!("did you mean {near}?"))
+}

@@ -1,0 +1,178 @@
+//! The sources, and how they become one configuration.
+
+mod userdata;
+
+use crate::cmdline;
+use crate::model::{Config, File};
+use crate::problem::{Place, Problem, Severity};
+use crate::reader::{Origins, Reader, Report};
+use crate::setting::Content;
+use crate::tree::{Entry, Node};
+use crate::yaml;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// One source of configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// How messages name it: its path, or `cmdline`.
+    pub name: String,
+    /// How it is read.
+    pub kind: SourceKind,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// How a source is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A configuration file in YAML or JSON.
+    File,
+    /// The kernel command line.
+    Cmdline,
+    /// The machine's name, from metadata.
+    LocalHostname,
+    /// Public keys, one a line, from metadata.
+    AuthorizedKeys,
+    /// Userdata of a cloud: a configuration, a script or a program.
+    Userdata,
+}
+
+/// The configuration that the sources give together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// What does not apply, or perhaps not as meant, in the order of the sources.
+    pub problems: Vec<Problem>,
+    /// Where each value came from.
+    pub origins: Origins,
+}
+
+/// Reads sources, given from the lowest to the highest precedence.
+///
+/// Sections merge key by key. A list or map replaces an earlier one as a whole, and so does text, even
+/// when it is empty; only ssh keys add up. What is wrong in one source is reported, and everything else applies.
+pub fn load(sources: &[Source]) -> Loaded {
+    let mut report = Report::default();
+    let mut config = Config::default();
+    for source in sources {
+        let mut reader = Reader::new(&source.name, &mut report);
+        if let Some(tree) = tree(source, &mut reader) {
+            reader.section(&mut config, &tree);
+        }
+    }
+    config.write_files.iter_mut().for_each(pack_binary);
+    Loaded {
+        config,
+        problems: report.problems,
+        origins: report.origins,
+    }
+}
+
+fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<Node> {
+    if source.bytes.len() > yaml::MAX_BYTES {
+        let message = format!(
+            "is larger than {} MiB and is not read",
+            yaml::MAX_BYTES >> 20
+        );
+        reader.problem(Severity::Error, None, message, None);
+        return None;
+    }
+    if source.kind == SourceKind::Userdata
+        && let Some(tree) = userdata::program(&source.bytes)
+    {
+        return Some(tree);
+    }
+    let text = text(&source.bytes, reader);
+    match source.kind {
+        SourceKind::Cmdline => Some(cmdline::tree(&text, reader)),
+        SourceKind::LocalHostname => hostname(&text),
+        SourceKind::AuthorizedKeys => Some(authorized_keys(&text)),
+        SourceKind::File | SourceKind::Userdata => file(&text, reader),
+    }
+}
+
+/// The text of a source. What is not text is replaced and reported, so that the rest of it applies.
+fn text(bytes: &[u8], reader: &mut Reader<'_>) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_end_matches('\0');
+    match text.find(['\u{fffd}', '\0']) {
+        None => text.to_owned(),
+        Some(at) => {
+            reader.warning(
+                place_of(text, at),
+                "holds bytes that are not UTF-8 text; they are replaced",
+                None,
+            );
+            text.replace('\0', "\u{fffd}")
+        }
+    }
+}
+
+fn place_of(text: &str, at: usize) -> Place {
+    let before = text.get(..at).unwrap_or_default();
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    Place {
+        line: before.matches('\n').count() + 1,
+        column,
+    }
+}
+
+fn file(text: &str, reader: &mut Reader<'_>) -> Option<Node> {
+    match yaml::parse(text) {
+        Ok(document) => {
+            for remark in document.remarks {
+                reader.warning(remark.place, remark.message, None);
+            }
+            document.root
+        }
+        Err(remark) => {
+            reader.error(
+                remark.place,
+                remark.message,
+                Some("nothing of this source applies".into()),
+            );
+            None
+        }
+    }
+}
+
+fn hostname(text: &str) -> Option<Node> {
+    let name = text.trim();
+    let value = Node::text(Place::START, name);
+    (!name.is_empty()).then(|| Node::map(Place::START, vec![Entry::new("hostname", value)]))
+}
+
+fn authorized_keys(text: &str) -> Node {
+    let line = |(number, line): (usize, &str)| {
+        let line = line.trim();
+        let place = Place {
+            line: number + 1,
+            column: 1,
+        };
+        (!line.is_empty() && !line.starts_with('#')).then(|| Node::text(place, line))
+    };
+    let keys = text.lines().enumerate().filter_map(line).collect();
+    Node::map(
+        Place::START,
+        vec![Entry::new(
+            "ssh_authorized_keys",
+            Node::list(Place::START, keys),
+        )],
+    )
+}
+
+/// Bytes that are not text have no form in JSON and YAML dumps: they become base64.
+fn pack_binary(file: &mut File) {
+    if str::from_utf8(&file.content.0).is_err() {
+        file.content = Content(STANDARD.encode(&file.content.0).into_bytes());
+        file.encoding = match file.encoding.as_str() {
+            "" => "b64".into(),
+            packed => format!("{packed}+b64"),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;

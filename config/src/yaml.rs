@@ -1,0 +1,69 @@
+//! Reads YAML (and JSON, which is YAML) into a tree. The only place that knows the YAML library.
+//!
+//! Scalars keep their spelling, so the model decides what `yes`, `0644` or `1048576` mean. Merge keys
+//! (`<<`) are honoured. Sizes are bounded: a small file that unfolds to a huge one is refused.
+
+mod builder;
+
+use crate::problem::Place;
+use crate::tree::Node;
+use builder::Builder;
+use saphyr_parser::{Event, Parser, ScanError};
+
+/// The largest source that is read, in bytes.
+pub const MAX_BYTES: usize = 16 << 20;
+
+/// Something about the text at a position: a reason to refuse it, or a remark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub message: String,
+}
+
+/// A parsed text: its tree, `None` when it holds nothing, and what had to be skipped.
+#[derive(Debug, Default)]
+pub struct Document {
+    /// The first document of the text.
+    pub root: Option<Node>,
+    /// Parts that were skipped.
+    pub remarks: Vec<Remark>,
+}
+
+/// Parses the first document of a text.
+///
+/// # Errors
+/// The first position at which the text is not YAML, is nested too deep or unfolds to too much.
+pub fn parse(text: &str) -> Result<Document, Remark> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut builder = Builder::default();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| scan_error(&error))?;
+        let place = Place {
+            line: span.start.line().max(1),
+            column: span.start.col() + 1,
+        };
+        if matches!(event, Event::DocumentStart(_)) && builder.is_complete() {
+            builder.remark(place, "only the first YAML document of a file is read");
+            break;
+        }
+        builder.take(event, place)?;
+    }
+    Ok(builder.finish())
+}
+
+fn scan_error(error: &ScanError) -> Remark {
+    let marker = error.marker();
+    let place = Place {
+        line: marker.line().max(1),
+        column: marker.col() + 1,
+    };
+    Remark {
+        place,
+        message: format!("this is not YAML: {}", error.info()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
