@@ -5,9 +5,14 @@
 //! `supervisor.run(goal) -> End`, and for the command line `systemctl_main(&[String]) -> i32`,
 //! `shutdown_main(applet, &[String]) -> i32`, `logs_main(&[String]) -> i32`.
 
+pub mod environment;
 pub mod event;
 pub mod options;
+pub mod plan;
+pub mod service;
+pub mod store;
 pub mod unit;
+pub mod users;
 
 pub use event::Event;
 pub use options::{End, Options};

@@ -47,12 +47,13 @@ pub struct Options {
 /// The folders of unit files on the machine, later ones win.
 pub const UNIT_DIRS: [&str; 4] = [
     "/usr/lib/systemd/system",
-    PERSISTENT_UNIT_DIR,
     "/etc/systemd/system",
     "/run/systemd/system",
+    PERSISTENT_UNIT_DIR,
 ];
 
-/// Where `enable`, `disable` and `mask` write: /etc is made anew at every boot.
+/// Where `enable`, `disable` and `mask` write: /etc is made anew at every boot. It is searched last, so
+/// that what an administrator decided wins over what a boot generated.
 pub const PERSISTENT_UNIT_DIR: &str = "/var/lib/k3os/systemd";
 
 /// The supervisor's folder at run time.

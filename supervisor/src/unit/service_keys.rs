@@ -199,7 +199,7 @@ fn process_key(service: &mut Service, key: &str, value: &str) -> Outcome {
         "IgnoreSIGPIPE" => set(&mut service.ignore_sigpipe, values::boolean(value)),
         _ => match key.strip_prefix("Limit").and_then(values::resource) {
             Some(resource) => {
-                values::limit(value).map(|limit| drop(service.limits.insert(resource, limit))).into()
+                values::limit(value).map(|limit| { service.limits.insert(resource, limit); }).into()
             }
             None => Outcome::NotMine,
         },
@@ -266,7 +266,7 @@ fn group_key(service: &mut Service, key: &str, value: &str) -> Outcome {
     let Some((_, file)) = ATTRIBUTES.iter().find(|(name, _)| *name == key) else {
         return Outcome::NotMine;
     };
-    attribute(value).map(|value| drop(service.cgroup.insert(file, value))).into()
+    attribute(value).map(|value| { service.cgroup.insert(file, value); }).into()
 }
 
 fn attribute(value: &str) -> Result<String, String> {
