@@ -114,11 +114,11 @@ mod tests {
         let drop_in = dir.path().join("config.yaml.d");
         std::fs::create_dir(&drop_in)?;
         std::fs::write(&main, "token: a\ntls-san: [x]\n")?;
-        std::fs::write(drop_in.join("10.yaml"), "token: b\ntls-san+: [y]\n")?;
+        std::fs::write(drop_in.join("10.yaml"), "token: b\ntls-san+: [z]\n")?;
         let entries = load(&main, false)?;
         let values = |key: &str| entries.iter().filter(|e| e.key == key).flat_map(|e| e.values.clone()).collect::<Vec<_>>();
         assert_eq!(values("token"), ["b"]);
-        assert_eq!(values("tls-san"), ["x", "y"]);
+        assert_eq!(values("tls-san"), ["x", "z"]);
         Ok(())
     }
 }

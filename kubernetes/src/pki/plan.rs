@@ -94,7 +94,7 @@ fn server_clients() -> Vec<Leaf> {
         client("client-admin", Place::Server, "system:admin", MASTERS),
         client("client-supervisor", Place::Server, "system:k3s-supervisor", MASTERS),
         client("client-kube-apiserver", Place::Server, "system:apiserver", MASTERS),
-        client("client-controller", Place::Server, "system:kube-controller-manager", None),
+        client("client-controller", Place::Server, "system:kube-controller-manager", MASTERS),
         client("client-scheduler", Place::Server, "system:kube-scheduler", None),
         Leaf { ca: Ca::RequestHeader, ..client("client-auth-proxy", Place::Server, "system:auth-proxy", None) },
     ]

@@ -1,0 +1,203 @@
+//! What the flags mean: defaults filled in, values checked, one place to ask. Pure.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cli::ServerArgs;
+use crate::network::Network;
+use crate::paths::Paths;
+use crate::pki;
+
+/// Node pods' share of the cluster network.
+const NODE_PREFIX: u8 = 24;
+
+/// The bundled parts that `--disable` can leave out, and those that are named by k3s but not in this system.
+const NOT_BUNDLED: [&str; 4] = ["traefik", "servicelb", "helm-controller", "runtimes"];
+
+/// The meaning of a server's command line.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The flags as given.
+    pub args: ServerArgs,
+    /// Paths under the data directory.
+    pub paths: Paths,
+    /// The node's name.
+    pub node_name: String,
+    /// Networks of the pods.
+    pub pod_networks: Vec<Network>,
+    /// Networks of the services.
+    pub service_networks: Vec<Network>,
+    /// Addresses of the DNS service.
+    pub dns: Vec<IpAddr>,
+    /// Address of the service that stands for the API.
+    pub api_service: IpAddr,
+    /// Folder of local volumes.
+    pub storage: PathBuf,
+    /// The sandbox image.
+    pub pause_image: String,
+    /// Name and tag of the image in which the system pods run.
+    pub system_image: String,
+}
+
+/// What the machine adds to the flags.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// The host name.
+    pub hostname: String,
+    /// A stable id of the node, for `--with-node-id`.
+    pub node_id: String,
+    /// The release, `v0.30.0`.
+    pub release: String,
+}
+
+impl Settings {
+    /// Fills in what the flags leave open.
+    ///
+    /// # Errors
+    /// A network, address or name that cannot be used, naming the flag.
+    pub fn new(args: ServerArgs, machine: &Machine) -> Result<Self> {
+        let pod_networks = networks("--cluster-cidr", &args.cluster.cluster_cidr)?;
+        let service_networks = networks("--service-cidr", &args.cluster.service_cidr)?;
+        let service = service_networks.first().context("reading --service-cidr: a network is needed")?;
+        let system_image = format!("{}:{}", crate::paths::SYSTEM_IMAGE, machine.release);
+        let paths = Paths::new(&args.runtime.data_dir);
+        Ok(Settings {
+            node_name: node_name(&args, machine)?,
+            dns: dns(&args.cluster.cluster_dns, service)?,
+            api_service: service.address(1).context("reading --service-cidr")?,
+            storage: args.runtime.default_local_storage_path.clone().unwrap_or_else(|| paths.storage()),
+            pause_image: args.runtime.pause_image.clone().unwrap_or_else(|| system_image.clone()),
+            system_image,
+            pod_networks,
+            service_networks,
+            paths,
+            args,
+        })
+    }
+
+    /// The part of the pod networks that the first node gets.
+    pub fn first_node_networks(&self) -> Vec<Network> {
+        self.pod_networks.iter().map(|n| n.first_subnet(if n.is_v4() { NODE_PREFIX } else { 64 })).collect()
+    }
+
+    /// Whether a bundled part is left out.
+    pub fn is_disabled(&self, part: &str) -> bool {
+        self.args.components.disable.iter().any(|d| d == part)
+    }
+
+    /// The API as this machine reaches it.
+    pub fn api_url(&self) -> String {
+        let bind = self.args.listener.bind_address;
+        let host = if bind.is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { bind };
+        format!("https://{}", std::net::SocketAddr::new(host, self.args.listener.https_listen_port))
+    }
+
+    /// What the certificates depend on.
+    pub fn pki_facts(&self, node_addresses: &[IpAddr]) -> pki::plan::Facts {
+        let mut api_names = self.args.listener.tls_san.clone();
+        api_names.extend(self.args.listener.advertise_address.iter().map(ToString::to_string));
+        api_names.extend(self.args.node.node_external_ip.iter().map(ToString::to_string));
+        let bind = self.args.listener.bind_address;
+        if !bind.is_unspecified() {
+            api_names.push(bind.to_string());
+        }
+        pki::plan::Facts {
+            node_name: self.node_name.clone(),
+            node_addresses: node_addresses.to_vec(),
+            api_service: self.api_service,
+            domain: self.args.cluster.cluster_domain.clone(),
+            api_names,
+        }
+    }
+
+    /// A sentence for each flag that asks for something that is so anyway, or cannot be.
+    pub fn warnings(&self) -> Vec<String> {
+        let absent = self.args.components.disable.iter().filter(|d| NOT_BUNDLED.contains(&d.as_str()));
+        let mut lines: Vec<String> = absent.map(|d| format!("--disable {d}: it is not part of this system")).collect();
+        if self.args.cluster.cluster_init {
+            lines.push("--cluster-init has no effect: there is one server, its datastore is SQLite".into());
+        }
+        if !matches!(self.args.cluster.flannel_backend.as_str(), "none" | "vxlan") {
+            let backend = &self.args.cluster.flannel_backend;
+            lines.push(format!("--flannel-backend={backend} has no effect: pods are connected by a bridge"));
+        }
+        lines
+    }
+}
+
+fn networks(flag: &str, texts: &[String]) -> Result<Vec<Network>> {
+    texts.iter().map(|text| text.parse().with_context(|| format!("reading {flag}"))).collect()
+}
+
+fn dns(given: &[String], service: &Network) -> Result<Vec<IpAddr>> {
+    if given.is_empty() {
+        return Ok(vec![service.address(10).context("reading --service-cidr")?]);
+    }
+    let address = |text: &String| text.parse().with_context(|| format!("reading --cluster-dns: '{text}'"));
+    given.iter().map(address).collect()
+}
+
+fn node_name(args: &ServerArgs, machine: &Machine) -> Result<String> {
+    let given = args.node.node_name.as_deref().unwrap_or(&machine.hostname);
+    let mut name = given.trim().trim_end_matches('.').to_lowercase();
+    if args.node.with_node_id {
+        name = format!("{name}-{}", machine.node_id);
+    }
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    let edges = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    if name.len() > 253 || !name.chars().all(allowed) || !edges(name.chars().next()) || !edges(name.chars().last()) {
+        bail!("naming the node '{name}': a name has letters, digits, '-' and '.'; set the host name or --node-name");
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use clap::FromArgMatches;
+
+    /// Settings from a command line, on a machine called `K3OS-1`.
+    pub fn settings(line: &str) -> Result<Settings> {
+        let argv = std::iter::once("server").chain(line.split_whitespace());
+        let matches = crate::cli::command("server").try_get_matches_from(argv)?;
+        let args = ServerArgs::from_arg_matches(&matches)?;
+        let machine = Machine { hostname: "K3OS-1".into(), node_id: "1a2b".into(), release: "v0.30.0".into() };
+        Settings::new(args, &machine)
+    }
+
+    #[test]
+    fn defaults_are_those_of_k3s() -> Result<()> {
+        let s = settings("")?;
+        assert_eq!(s.node_name, "k3os-1");
+        assert_eq!(s.dns, [IpAddr::from([10, 43, 0, 10])]);
+        assert_eq!(s.api_service, IpAddr::from([10, 43, 0, 1]));
+        assert_eq!(s.first_node_networks()[0].to_string(), "10.42.0.0/24");
+        assert_eq!(s.api_url(), "https://127.0.0.1:6443");
+        assert_eq!(s.pause_image, "docker.io/k3os/system:v0.30.0");
+        Ok(())
+    }
+
+    #[test]
+    fn flags_change_what_follows_from_them() -> Result<()> {
+        let s = settings("--service-cidr 10.96.0.0/12 --cluster-cidr 10.0.0.0/25 --node-name N.x --with-node-id")?;
+        assert_eq!(s.dns, [IpAddr::from([10, 96, 0, 10])]);
+        assert_eq!(s.first_node_networks()[0].to_string(), "10.0.0.0/25");
+        assert_eq!(s.node_name, "n.x-1a2b");
+        assert_eq!(settings("--bind-address 10.0.0.5")?.api_url(), "https://10.0.0.5:6443");
+        Ok(())
+    }
+
+    #[test]
+    fn bad_values_name_their_flag() {
+        for (line, flag) in [
+            ("--cluster-cidr 10.0.0.0", "--cluster-cidr"),
+            ("--cluster-dns x", "--cluster-dns"),
+            ("--node-name a_b", "a_b"),
+        ] {
+            let error = settings(line).err().map(|e| format!("{e:#}")).unwrap_or_default();
+            assert!(error.contains(flag), "{error}");
+        }
+    }
+}

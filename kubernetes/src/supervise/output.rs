@@ -1,0 +1,77 @@
+//! What children print: prefixed with their name, without the chatter, which is kept for the case that one dies.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+/// Lines of chatter that are kept.
+const KEPT: usize = 20;
+
+/// Where a child's lines go.
+#[derive(Clone)]
+pub struct Output {
+    name: &'static str,
+    verbose: bool,
+    kept: Arc<Mutex<VecDeque<String>>>,
+}
+
+impl Output {
+    /// For the child `name`; `verbose` prints everything.
+    pub fn new(name: &'static str, verbose: bool) -> Self {
+        Output { name, verbose, kept: Arc::default() }
+    }
+
+    /// Passes on one stream until it ends.
+    pub async fn relay(self, stream: impl AsyncRead + Unpin) {
+        let mut lines = BufReader::new(stream).split(b'\n');
+        while let Ok(Some(line)) = lines.next_segment().await {
+            let line = String::from_utf8_lossy(&line);
+            if self.verbose || !is_chatter(&line) {
+                println!("{}: {line}", self.name);
+            } else {
+                self.keep(line.into_owned());
+            }
+        }
+    }
+
+    /// Prints the chatter that was held back; called when the child died.
+    pub fn print_kept(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in kept.drain(..) {
+            println!("{}: {line}", self.name);
+        }
+    }
+
+    fn keep(&self, line: String) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(line);
+    }
+}
+
+/// Lines of the lowest level: klog's `I0102 …` and logrus' `level=info`.
+fn is_chatter(line: &str) -> bool {
+    let klog = line.strip_prefix('I').is_some_and(|rest| rest.get(..4).is_some_and(is_digits));
+    klog || line.contains(" level=info ") || line.contains(" level=debug ")
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chatter_is_told_from_news() {
+        assert!(is_chatter("I1121 08:00:00.1 1 x.go:1] \"Serving\""));
+        assert!(is_chatter("time=\"2026\" level=info msg=\"x\""));
+        assert!(!is_chatter("W1121 08:00:00.1 1 x.go:1] careful"));
+        assert!(!is_chatter("I am not klog"));
+        assert!(!is_chatter("agent: imported x (0.10 s)"));
+    }
+}
