@@ -21,4 +21,6 @@ pub mod cgroup;
 pub mod notify;
 pub mod process;
 pub mod signals;
-// Durable writes, commands, the recording fake (owner: phases).
+pub mod command;
+pub mod durable;
+pub mod host;

@@ -1,0 +1,144 @@
+//! Files that are whole or untouched after a power cut: temporary file, fsync, rename, fsync of the folder.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result};
+
+/// A file as it shall be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content<'a> {
+    /// Where.
+    pub path: &'a Path,
+    /// What it holds.
+    pub bytes: &'a [u8],
+    /// Its mode, set-id and sticky bits included.
+    pub mode: u32,
+    /// Its user and group; those of this process where `None`.
+    pub owner: (Option<u32>, Option<u32>),
+}
+
+/// Makes the file what it shall be. Returns whether anything changed; a file that is right already is not touched.
+///
+/// Missing folders are made with mode 0755. The file is replaced, never written into, so a reader sees the old
+/// one or the new one, and a symbolic link at its place is replaced too.
+///
+/// # Errors
+/// When a folder or the file cannot be made. The old file is then still there, and no temporary one.
+pub fn write(content: &Content<'_>) -> Result<bool> {
+    if is_as_wanted(content) {
+        return Ok(false);
+    }
+    let folder = content.path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder)
+        .with_context(|| format!("making the folder {}", folder.display()))?;
+    let temporary = temporary_path(content.path);
+    let result = fill(&temporary, content).and_then(|()| fs::rename(&temporary, content.path));
+    if let Err(error) = result {
+        let _ = fs::remove_file(&temporary);
+        return Err(error).with_context(|| format!("writing {}", content.path.display()));
+    }
+    sync_folder(folder).with_context(|| format!("writing {} to disk", folder.display()))?;
+    Ok(true)
+}
+
+/// Writes a folder's entries to disk: what was created, renamed or removed in it.
+///
+/// # Errors
+/// When it cannot be opened or the disk fails.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder)?.sync_all() {
+        // Some file systems (those in memory, vfat) cannot sync a folder; there is nothing to be done then.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        result => result,
+    }
+}
+
+fn fill(temporary: &Path, content: &Content<'_>) -> io::Result<()> {
+    // Closed to others until it has its owner and mode.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(temporary)?;
+    file.write_all(content.bytes)?;
+    let (user, group) = content.owner;
+    if user.is_some() || group.is_some() {
+        fchown(&file, user, group)?;
+    }
+    // After the owner: changing the owner clears set-id bits.
+    file.set_permissions(Permissions::from_mode(content.mode))?;
+    file.sync_all()
+}
+
+fn is_as_wanted(content: &Content<'_>) -> bool {
+    let Ok(present) = fs::symlink_metadata(content.path) else {
+        return false;
+    };
+    let (user, group) = content.owner;
+    present.is_file()
+        && present.mode() & 0o7777 == content.mode
+        && present.len() == content.bytes.len() as u64
+        && user.is_none_or(|user| user == present.uid())
+        && group.is_none_or(|group| group == present.gid())
+        && fs::read(content.path).is_ok_and(|bytes| bytes == content.bytes)
+}
+
+/// A name beside the file that no other writer of this or another process uses.
+fn temporary_path(path: &Path) -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content<'a>(path: &'a Path, bytes: &'a [u8], mode: u32) -> Content<'a> {
+        Content {
+            path,
+            bytes,
+            mode,
+            owner: (None, None),
+        }
+    }
+
+    #[test]
+    fn writes_once_and_then_leaves_the_file_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/file");
+        assert!(write(&content(&path, b"one", 0o640)).unwrap());
+        let first = fs::metadata(&path).unwrap();
+        assert!(!write(&content(&path, b"one", 0o640)).unwrap());
+        assert_eq!(first.ino(), fs::metadata(&path).unwrap().ino());
+        assert!(write(&content(&path, b"one", 0o4755)).unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o4755);
+    }
+
+    #[test]
+    fn a_link_is_replaced_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        fs::write(&target, "kept").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        write(&content(&link, b"new", 0o644)).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"kept");
+        assert!(fs::symlink_metadata(&link).unwrap().is_file());
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("inside"), "").unwrap();
+        let error = write(&content(&path, b"x", 0o644)).unwrap_err();
+        assert!(error.to_string().starts_with("writing "), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,84 @@
+//! What a phase may do to the machine, as a trait: the real machine below, and a recording one for tests.
+
+mod machine;
+#[cfg(any(test, feature = "recording"))]
+mod recording;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+pub use crate::command::{CommandLine, Ended};
+pub use crate::durable::Content;
+pub use machine::Machine;
+#[cfg(any(test, feature = "recording"))]
+pub use recording::{Action, Recording};
+
+/// A machine to configure. Paths are absolute.
+pub trait Host {
+    /// A file's bytes; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>>;
+
+    /// The names in a folder, sorted; none when there is no such folder.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    fn list(&self, folder: &Path) -> Result<Vec<String>>;
+
+    /// Makes a file what it shall be, see [`crate::durable::write`]. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn write(&self, content: &Content<'_>) -> Result<bool>;
+
+    /// Writes into a file of the kernel, such as one below /proc/sys, in one piece.
+    ///
+    /// # Errors
+    /// When there is no such file, or the kernel refuses the value.
+    fn write_kernel(&self, path: &Path, value: &str) -> Result<()>;
+
+    /// Removes a file. Returns whether there was one.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    fn remove(&self, path: &Path) -> Result<bool>;
+
+    /// Makes a symbolic link in place of whatever is there. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn link(&self, link: &Path, target: &Path) -> Result<bool>;
+
+    /// Appends to a log. When it grows over `limit` bytes, it becomes `PATH.1` and a new one begins.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn append(&self, path: &Path, bytes: &[u8], limit: u64) -> Result<()>;
+
+    /// Sets the kernel's host name.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    fn set_hostname(&self, name: &str) -> Result<()>;
+
+    /// Loads a kernel module with its dependencies; one that is built in or loaded is fine.
+    ///
+    /// # Errors
+    /// When there is no such module, or the kernel refuses it.
+    fn load_module(&self, name: &str, parameters: &str) -> Result<()>;
+
+    /// Runs a command to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started. A status other than 0 is not an error.
+    fn run(&self, line: &CommandLine) -> Result<Ended>;
+
+    /// Fills a buffer with unpredictable bytes.
+    ///
+    /// # Errors
+    /// When the kernel has none.
+    fn random(&self, buffer: &mut [u8]) -> Result<()>;
+}
