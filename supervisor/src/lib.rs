@@ -7,8 +7,11 @@
 
 pub mod environment;
 pub mod event;
+pub mod launch;
+pub mod log;
 pub mod options;
 pub mod plan;
+pub mod readiness;
 pub mod service;
 pub mod store;
 pub mod unit;

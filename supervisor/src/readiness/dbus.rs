@@ -1,0 +1,358 @@
+//! A D-Bus client for one question: does somebody own this name yet?
+//!
+//! It asks `NameHasOwner` and listens to `NameOwnerChanged`, and is connected only while a service of
+//! `Type=dbus` starts. All is written at once: the bus reads the authentication and the calls in order.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// More waiting bytes than any answer to our calls has.
+const MOST_WAITING: usize = 1 << 20;
+
+const CALL: u8 = 1;
+const RETURN: u8 = 2;
+const SIGNAL: u8 = 4;
+
+/// A connection to the system bus.
+#[derive(Debug)]
+pub struct Bus {
+    stream: UnixStream,
+    waiting: Vec<u8>,
+    is_authenticated: bool,
+    serial: u32,
+    asked: BTreeMap<u32, String>,
+}
+
+impl Bus {
+    /// Connects and says hello. Fails while the bus does not listen yet.
+    pub fn connect(socket: &Path) -> io::Result<Self> {
+        let stream = UnixStream::connect(socket)?;
+        stream.set_nonblocking(true)?;
+        let mut bus = Self {
+            stream,
+            waiting: Vec::new(),
+            is_authenticated: false,
+            serial: 0,
+            asked: BTreeMap::new(),
+        };
+        // The user id's decimal digits, in hexadecimal.
+        let uid: String =
+            nix::unistd::geteuid().to_string().bytes().map(|digit| format!("{digit:02x}")).collect();
+        bus.stream.write_all(format!("\0AUTH EXTERNAL {uid}\r\nBEGIN\r\n").as_bytes())?;
+        bus.call("Hello", None)?;
+        Ok(bus)
+    }
+
+    /// Asks whether `name` is owned, and to be told when it is.
+    pub fn watch(&mut self, name: &str) -> io::Result<()> {
+        let rule = format!(
+            "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{name}'"
+        );
+        self.call("AddMatch", Some(&rule))?;
+        let serial = self.call("NameHasOwner", Some(name))?;
+        self.asked.insert(serial, name.to_owned());
+        Ok(())
+    }
+
+    fn call(&mut self, member: &str, argument: Option<&str>) -> io::Result<u32> {
+        self.serial += 1;
+        self.stream.write_all(&encode_call(self.serial, member, argument))?;
+        Ok(self.serial)
+    }
+
+    /// The names that were found to have an owner. An error means that the connection is of no more use.
+    pub fn take_owned(&mut self) -> io::Result<Vec<String>> {
+        let mut part = [0u8; 4096];
+        loop {
+            match self.stream.read(&mut part) {
+                Ok(0) => return Err(io::ErrorKind::ConnectionReset.into()),
+                Ok(length) => self.waiting.extend_from_slice(part.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if self.waiting.len() > MOST_WAITING {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        self.read_authentication()?;
+        let mut owned = Vec::new();
+        while self.is_authenticated {
+            let Some((message, length)) = decode(&self.waiting)? else { break };
+            owned.extend(self.owned_name(&message));
+            self.waiting.drain(..length);
+        }
+        Ok(owned)
+    }
+
+    /// The first line answers AUTH: `OK` and the server's id.
+    fn read_authentication(&mut self) -> io::Result<()> {
+        let Some(end) = self.waiting.iter().position(|byte| *byte == b'\n') else { return Ok(()) };
+        if self.is_authenticated {
+            return Ok(());
+        }
+        if !self.waiting.starts_with(b"OK ") {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        self.waiting.drain(..=end);
+        self.is_authenticated = true;
+        Ok(())
+    }
+
+    fn owned_name(&mut self, message: &Message) -> Option<String> {
+        match message.kind {
+            RETURN => {
+                let name = self.asked.remove(&message.reply_to?)?;
+                (message.body.first() == Some(&1)).then_some(name)
+            }
+            SIGNAL if message.member.as_deref() == Some("NameOwnerChanged") => {
+                let mut body = Reader { bytes: &message.body, at: 0 };
+                let (name, _, owner) = (body.string()?, body.string()?, body.string()?);
+                (!owner.is_empty()).then_some(name)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl AsFd for Bus {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// A message to the bus itself, with at most one string.
+fn encode_call(serial: u32, member: &str, argument: Option<&str>) -> Vec<u8> {
+    let mut body = Vec::new();
+    if let Some(argument) = argument {
+        put_string(&mut body, argument);
+    }
+    let mut fields = Vec::new();
+    put_field(&mut fields, 1, "o", "/org/freedesktop/DBus");
+    put_field(&mut fields, 2, "s", "org.freedesktop.DBus");
+    put_field(&mut fields, 3, "s", member);
+    put_field(&mut fields, 6, "s", "org.freedesktop.DBus");
+    if argument.is_some() {
+        pad(&mut fields, 8);
+        fields.extend([8, 1, b'g', 0, 1, b's', 0]);
+    }
+    let mut message = vec![b'l', CALL, 0, 1];
+    for number in [body.len() as u32, serial, fields.len() as u32] {
+        message.extend(number.to_le_bytes());
+    }
+    message.extend(fields);
+    pad(&mut message, 8);
+    message.extend(body);
+    message
+}
+
+fn put_field(fields: &mut Vec<u8>, code: u8, kind: &str, value: &str) {
+    pad(fields, 8);
+    fields.extend([code, 1]);
+    fields.extend(kind.bytes());
+    fields.push(0);
+    put_string(fields, value);
+}
+
+fn put_string(bytes: &mut Vec<u8>, text: &str) {
+    pad(bytes, 4);
+    bytes.extend((text.len() as u32).to_le_bytes());
+    bytes.extend(text.bytes());
+    bytes.push(0);
+}
+
+fn pad(bytes: &mut Vec<u8>, boundary: usize) {
+    bytes.resize(bytes.len().next_multiple_of(boundary), 0);
+}
+
+/// What we look at of a message.
+#[derive(Debug, PartialEq, Eq)]
+struct Message {
+    kind: u8,
+    reply_to: Option<u32>,
+    member: Option<String>,
+    body: Vec<u8>,
+}
+
+/// The first message in `bytes` and its length; `None` if it is not all there.
+fn decode(bytes: &[u8]) -> io::Result<Option<(Message, usize)>> {
+    let mut header = Reader { bytes, at: 4 };
+    let (Some(body_length), Some(_), Some(fields_length)) =
+        (header.number(), header.number(), header.number())
+    else {
+        return Ok(None);
+    };
+    let [b'l', kind, ..] = *bytes else { return Err(io::ErrorKind::InvalidData.into()) };
+    let fields_end = 16usize.saturating_add(fields_length as usize);
+    let body_start = fields_end.next_multiple_of(8);
+    let end = body_start.saturating_add(body_length as usize);
+    if end > MOST_WAITING {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let (Some(fields), Some(body)) = (bytes.get(..fields_end), bytes.get(body_start..end)) else {
+        return Ok(None);
+    };
+    let (reply_to, member) = read_fields(fields);
+    Ok(Some((Message { kind, reply_to, member, body: body.to_owned() }, end)))
+}
+
+fn read_fields(bytes: &[u8]) -> (Option<u32>, Option<String>) {
+    let (mut reply_to, mut member) = (None, None);
+    let mut reader = Reader { bytes, at: 16 };
+    while let Some((code, value)) = reader.field() {
+        match (code, value) {
+            (5, Value::Number(serial)) => reply_to = Some(serial),
+            (3, Value::Text(name)) => member = Some(name),
+            _ => {}
+        }
+    }
+    (reply_to, member)
+}
+
+enum Value {
+    Number(u32),
+    Text(String),
+}
+
+/// Reads little-endian values at their alignment.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let byte = *self.bytes.get(self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        self.at = self.at.next_multiple_of(4);
+        let bytes = self.bytes.get(self.at..self.at.checked_add(4)?)?;
+        self.at += 4;
+        Some(u32::from_le_bytes(bytes.try_into().ok()?))
+    }
+
+    fn string(&mut self) -> Option<String> {
+        let length = self.number()? as usize;
+        self.text(length)
+    }
+
+    fn signature(&mut self) -> Option<String> {
+        let length = self.byte()? as usize;
+        self.text(length)
+    }
+
+    fn text(&mut self, length: usize) -> Option<String> {
+        let end = self.at.checked_add(length)?;
+        let text = String::from_utf8_lossy(self.bytes.get(self.at..end)?).into_owned();
+        self.at = end.checked_add(1)?;
+        Some(text)
+    }
+
+    fn field(&mut self) -> Option<(u8, Value)> {
+        self.at = self.at.next_multiple_of(8);
+        let code = self.byte()?;
+        let value = match self.signature()?.as_str() {
+            "u" => Value::Number(self.number()?),
+            "s" | "o" => Value::Text(self.string()?),
+            "g" => Value::Text(self.signature()?),
+            _ => return None,
+        };
+        Some((code, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        let bytes = encode_call(7, "NameHasOwner", Some("net.connman"));
+        let (message, length) = decode(&bytes).unwrap().unwrap();
+        assert_eq!(length, bytes.len());
+        assert_eq!(message.member.as_deref(), Some("NameHasOwner"));
+        assert_eq!((Reader { bytes: &message.body, at: 0 }).string().as_deref(), Some("net.connman"));
+        for cut in 0..bytes.len() {
+            assert_eq!(decode(&bytes[..cut]).unwrap(), None, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_without_panic() {
+        let mut bytes = encode_call(1, "Hello", None);
+        bytes[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(decode(&bytes).is_err());
+        assert!(decode(&[b'B'; 64]).is_err());
+        let mut fields = encode_call(1, "Hello", None);
+        fields[20..28].fill(0xff);
+        assert_eq!(decode(&fields).unwrap().unwrap().0.member, None);
+    }
+
+    /// A bus of our own, on the real daemon where the machine has one.
+    #[test]
+    fn the_real_daemon_tells_when_a_name_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("bus");
+        let config = folder.path().join("bus.conf");
+        let text = format!(
+            "<busconfig><type>session</type><listen>unix:path={}</listen><policy context='default'>\
+             <allow send_destination='*'/><allow own='*'/><allow receive_sender='*'/></policy></busconfig>",
+            socket.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let daemon = std::process::Command::new("dbus-daemon")
+            .arg(format!("--config-file={}", config.display()))
+            .args(["--nofork", "--nopidfile"])
+            .spawn();
+        let Ok(mut daemon) = daemon else { return eprintln!("skipped: no dbus-daemon here") };
+        let result = std::panic::catch_unwind(|| watch_a_name(&socket));
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+        result.unwrap();
+    }
+
+    fn watch_a_name(socket: &Path) {
+        let mut bus = retry(|| Bus::connect(socket).ok());
+        bus.watch("org.example.Taken").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert_eq!(bus.take_owned().unwrap(), Vec::<String>::new());
+        let mut owner = Bus::connect(socket).unwrap();
+        // RequestName wants "su"; its string and a zero for the flags.
+        let mut message = encode_call(9, "RequestName", Some("org.example.Taken"));
+        let at = message.windows(7).position(|part| part == [8, 1, b'g', 0, 1, b's', 0]).unwrap();
+        message.splice(at..at + 7, [8, 1, b'g', 0, 2, b's', b'u', 0]);
+        let body = 4 + "org.example.Taken".len() + 1;
+        let padded = body.next_multiple_of(4);
+        message[4..8].copy_from_slice(&(padded as u32 + 4).to_le_bytes());
+        let fields = u32::from_le_bytes(message[12..16].try_into().unwrap()) + 1;
+        message[12..16].copy_from_slice(&fields.to_le_bytes());
+        let start = message.len() - body;
+        let tail = message.split_off(start);
+        message.truncate(16 + fields as usize);
+        pad(&mut message, 8);
+        message.extend(tail);
+        pad(&mut message, 4);
+        message.extend([0, 0, 0, 0]);
+        owner.stream.write_all(&message).unwrap();
+        assert_eq!(retry(|| bus.take_owned().unwrap().pop()), "org.example.Taken");
+        let mut late = Bus::connect(socket).unwrap();
+        late.watch("org.example.Taken").unwrap();
+        assert_eq!(retry(|| late.take_owned().unwrap().pop()), "org.example.Taken");
+    }
+
+    fn retry<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
+        for _ in 0..500 {
+            if let Some(value) = attempt() {
+                return value;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("nothing came in five seconds");
+    }
+}
