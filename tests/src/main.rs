@@ -1,3 +1,27 @@
-//! End-to-end scenarios: real images on real (virtual) machines.
+//! End-to-end scenarios on real images in virtual machines, and a machine to play with.
 
-fn main() {}
+mod accel;
+mod cli;
+mod disk;
+mod guest;
+mod machine;
+mod release;
+mod scenarios;
+mod ssh;
+mod suite;
+mod terminal;
+mod test_image;
+mod tool;
+mod vm;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::main() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("k3os-tests: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Which accelerator QEMU can really use here.
+//!
+//! `/dev/kvm` being there says little: nested and para-virtualised KVMs open it and then fail on the first
+//! instruction they cannot run. So a machine of one boot sector is started, and only its answer counts.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, bail};
+
+/// How QEMU runs the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accel {
+    /// The host's processor.
+    Kvm,
+    /// Translation: five to twenty times slower.
+    Tcg,
+}
+
+impl Accel {
+    /// The fastest accelerator that works; `K3OS_ACCEL=kvm|tcg` decides instead of the probe.
+    pub fn detect() -> Result<Self> {
+        match std::env::var("K3OS_ACCEL").as_deref() {
+            Ok("kvm") => Ok(Self::Kvm),
+            Ok("tcg") => Ok(Self::Tcg),
+            Ok(other) => bail!("reading K3OS_ACCEL: '{other}' is neither kvm nor tcg"),
+            Err(_) => Ok(*PROBED.get_or_init(|| if kvm_works() { Self::Kvm } else { Self::Tcg })),
+        }
+    }
+
+    /// QEMU's arguments. `-cx16`: TCG's cmpxchg16b has made guests double-fault.
+    pub fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Kvm => &["-accel", "kvm", "-cpu", "host"],
+            Self::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "max,-cx16"],
+        }
+    }
+}
+
+static PROBED: OnceLock<Accel> = OnceLock::new();
+
+/// `mov al,0x10; out 0xf4,al; hlt`: isa-debug-exit turns the value into the exit status 2·0x10+1.
+const PROBE_CODE: [u8; 5] = [0xb0, 0x10, 0xe6, 0xf4, 0xf4];
+const PROBE_STATUS: i32 = 0x21;
+
+fn kvm_works() -> bool {
+    std::path::Path::new("/dev/kvm").exists() && run_probe().unwrap_or(false)
+}
+
+fn run_probe() -> Result<bool> {
+    let mut disk = tempfile::NamedTempFile::new().context("making the KVM probe's disk")?;
+    disk.write_all(&boot_sector())
+        .context("writing the KVM probe's disk")?;
+    let status = Command::new("timeout")
+        .args([
+            "10",
+            "qemu-system-x86_64",
+            "-nodefaults",
+            "-display",
+            "none",
+        ])
+        .args(Accel::Kvm.arguments())
+        .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=1"])
+        .arg("-drive")
+        .arg(format!("if=ide,format=raw,file={}", disk.path().display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .context("starting the KVM probe")?;
+    Ok(status.code() == Some(PROBE_STATUS))
+}
+
+fn boot_sector() -> Vec<u8> {
+    let mut sector = PROBE_CODE.to_vec();
+    sector.resize(510, 0);
+    sector.extend([0x55, 0xaa]);
+    sector
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_probe_is_one_bootable_sector() {
+        let sector = boot_sector();
+        assert_eq!(sector.len(), 512);
+        assert_eq!(&sector[510..], [0x55, 0xaa]);
+        assert!(sector.starts_with(&PROBE_CODE));
+    }
+}

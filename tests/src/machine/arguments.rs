@@ -1,0 +1,233 @@
+//! From a [`Spec`] to QEMU's arguments, and nothing else: no files, no processes.
+
+use std::path::{Path, PathBuf};
+
+use super::spec::{Boot, Net, Ports, Spec};
+
+/// Debian's OVMF package.
+pub const OVMF_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+/// The empty variable store that each UEFI machine copies.
+pub const OVMF_VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+/// Files of one running machine, all in its own folder.
+#[derive(Clone, Debug)]
+pub struct Files {
+    dir: PathBuf,
+}
+
+impl Files {
+    /// The files below `dir`, which must be short: a Unix socket's path has at most 107 bytes.
+    pub fn new(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+        }
+    }
+
+    /// Everything the serial port said.
+    pub fn serial_log(&self) -> PathBuf {
+        self.dir.join("serial.log")
+    }
+
+    /// The serial port.
+    pub fn serial_socket(&self) -> PathBuf {
+        self.dir.join("serial.sock")
+    }
+
+    /// QEMU's control socket.
+    pub fn qmp_socket(&self) -> PathBuf {
+        self.dir.join("qmp.sock")
+    }
+
+    /// QEMU's own complaints.
+    pub fn qemu_log(&self) -> PathBuf {
+        self.dir.join("qemu.log")
+    }
+
+    /// The machine's copy of the UEFI variable store.
+    pub fn uefi_vars(&self) -> PathBuf {
+        self.dir.join("uefi-vars.fd")
+    }
+}
+
+/// QEMU's arguments for `spec` with its sockets and logs in `files`.
+pub fn arguments(spec: &Spec, files: &Files) -> Vec<String> {
+    let mut args = platform(spec);
+    args.extend(control(files));
+    args.extend(boot(spec, files));
+    args.extend(media(spec));
+    args.extend(network(spec.net, spec.ports));
+    args
+}
+
+fn platform(spec: &Spec) -> Vec<String> {
+    let mut args = strings(&[
+        "-nodefaults",
+        "-display",
+        "none",
+        "-vga",
+        "std",
+        "-machine",
+        "q35",
+    ]);
+    args.extend(strings(spec.accel.arguments()));
+    args.extend(strings(&["-device", "virtio-rng-pci"]));
+    args.extend([
+        "-name".into(),
+        spec.name.clone(),
+        "-smp".into(),
+        spec.cpus.to_string(),
+        "-m".into(),
+        spec.memory_mib.to_string(),
+    ]);
+    if spec.exit_on_reboot {
+        args.push("-no-reboot".into());
+    }
+    args
+}
+
+/// `wait=on`: the guest starts when the harness listens, so that not a byte of its console is lost.
+fn control(files: &Files) -> Vec<String> {
+    vec![
+        "-chardev".into(),
+        format!(
+            "socket,id=serial,path={},server=on,wait=on",
+            files.serial_socket().display()
+        ),
+        "-serial".into(),
+        "chardev:serial".into(),
+        "-qmp".into(),
+        format!("unix:{},server=on,wait=off", files.qmp_socket().display()),
+    ]
+}
+
+fn boot(spec: &Spec, files: &Files) -> Vec<String> {
+    match &spec.boot {
+        Boot::Direct { kernel, initrd } => vec![
+            "-kernel".into(),
+            kernel.display().to_string(),
+            "-initrd".into(),
+            initrd.display().to_string(),
+            "-append".into(),
+            spec.cmdline.join(" "),
+        ],
+        Boot::Bios => strings(&["-boot", "d"]),
+        Boot::Uefi => vec![
+            "-drive".into(),
+            format!("if=pflash,format=raw,readonly=on,file={OVMF_CODE}"),
+            "-drive".into(),
+            format!("if=pflash,format=raw,file={}", files.uefi_vars().display()),
+        ],
+    }
+}
+
+/// `cache=unsafe`: what the host loses in a crash of its own is of no interest here.
+fn media(spec: &Spec) -> Vec<String> {
+    let mut args = Vec::new();
+    if let Some(iso) = &spec.cdrom {
+        args.push("-drive".into());
+        args.push(format!(
+            "if=none,id=cd,media=cdrom,readonly=on,file={}",
+            iso.display()
+        ));
+        args.extend(strings(&["-device", "ide-cd,drive=cd"]));
+    }
+    for disk in &spec.disks {
+        args.push("-drive".into());
+        args.push(format!(
+            "if=virtio,format=raw,cache=unsafe,discard=unmap,file={}",
+            disk.display()
+        ));
+    }
+    args
+}
+
+fn network(net: Net, ports: Ports) -> Vec<String> {
+    let backend = match net {
+        Net::NoCard => return Vec::new(),
+        Net::Silent => "hubport,id=net,hubid=0".to_owned(),
+        Net::Offline | Net::Online => format!(
+            "user,id=net,restrict={},hostfwd=tcp:127.0.0.1:{}-:22,hostfwd=tcp:127.0.0.1:{}-:6443",
+            if net == Net::Offline { "on" } else { "off" },
+            ports.ssh,
+            ports.api
+        ),
+    };
+    vec![
+        "-netdev".into(),
+        backend,
+        "-device".into(),
+        "virtio-net-pci,netdev=net".into(),
+    ]
+}
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accel::Accel;
+
+    fn spec(boot: Boot) -> Spec {
+        let ports = Ports {
+            ssh: 2201,
+            api: 16443,
+        };
+        Spec::new("m", boot, ports, Accel::Tcg)
+    }
+
+    fn line(spec: &Spec) -> String {
+        arguments(spec, &Files::new(Path::new("/d"))).join(" ")
+    }
+
+    #[test]
+    fn a_direct_boot_carries_the_command_line_as_one_argument() {
+        let boot = Boot::Direct {
+            kernel: "/k".into(),
+            initrd: "/i".into(),
+        };
+        let args = arguments(&spec(boot).word("a", "b c"), &Files::new(Path::new("/d")));
+        let at = args.iter().position(|arg| arg == "-append").unwrap();
+        assert_eq!(args[at + 1], "console=tty1 console=ttyS0 a=\"b c\"");
+    }
+
+    #[test]
+    fn offline_restricts_the_network_but_keeps_the_forwarded_ports() {
+        let line = line(&spec(Boot::Bios));
+        assert!(line.contains(
+            "restrict=on,hostfwd=tcp:127.0.0.1:2201-:22,hostfwd=tcp:127.0.0.1:16443-:6443"
+        ));
+    }
+
+    #[test]
+    fn no_card_means_no_network_device() {
+        assert!(!line(&spec(Boot::Bios).net(Net::NoCard)).contains("net"));
+    }
+
+    #[test]
+    fn a_silent_network_has_a_card_and_no_dhcp_server() {
+        let line = line(&spec(Boot::Bios).net(Net::Silent));
+        assert!(
+            line.contains("hubport") && line.contains("virtio-net-pci") && !line.contains("user,")
+        );
+    }
+
+    #[test]
+    fn uefi_gets_a_variable_store_of_its_own() {
+        let line = line(&spec(Boot::Uefi));
+        assert!(line.contains("readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"));
+        assert!(line.contains("if=pflash,format=raw,file=/d/uefi-vars.fd"));
+    }
+
+    #[test]
+    fn disks_come_in_order_after_the_cd() {
+        let spec = spec(Boot::Bios)
+            .cdrom(Path::new("/x.iso"))
+            .disk(Path::new("/one"))
+            .disk(Path::new("/two"));
+        let line = line(&spec);
+        let at = |needle: &str| line.find(needle).unwrap();
+        assert!(at("/x.iso") < at("/one") && at("/one") < at("/two"));
+    }
+}

@@ -1,0 +1,141 @@
+//! What a machine is made of: plain data, turned into QEMU's arguments by `arguments`.
+
+use std::path::{Path, PathBuf};
+
+use crate::accel::Accel;
+
+/// How the machine gets to its kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Boot {
+    /// QEMU loads kernel and initrd itself.
+    Direct {
+        /// The kernel image.
+        kernel: PathBuf,
+        /// The initial file system.
+        initrd: PathBuf,
+    },
+    /// SeaBIOS from the CD.
+    Bios,
+    /// OVMF from the CD.
+    Uefi,
+}
+
+/// The network the machine sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Net {
+    /// A DHCP server and forwarded ports, but nothing beyond: proof that no download is needed.
+    Offline,
+    /// The same, with the host's network behind it.
+    Online,
+    /// A card with carrier, and nobody who answers on it.
+    Silent,
+    /// No card at all.
+    NoCard,
+}
+
+/// Ports on the host's 127.0.0.1 that lead into the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// To the guest's port 22.
+    pub ssh: u16,
+    /// To the guest's port 6443.
+    pub api: u16,
+}
+
+/// A machine to start.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Shown by QEMU and used for file names.
+    pub name: String,
+    /// From where it boots.
+    pub boot: Boot,
+    /// Words of the kernel's command line; only with [`Boot::Direct`].
+    pub cmdline: Vec<String>,
+    /// The CD in the drive.
+    pub cdrom: Option<PathBuf>,
+    /// Raw disks, in the order the guest sees them.
+    pub disks: Vec<PathBuf>,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Virtual processors.
+    pub cpus: u32,
+    /// The network.
+    pub net: Net,
+    /// Ports of the host; ignored where the network forwards none.
+    pub ports: Ports,
+    /// Whether a reboot of the guest ends QEMU.
+    pub exit_on_reboot: bool,
+    /// The accelerator.
+    pub accel: Accel,
+}
+
+impl Spec {
+    /// A machine of 2 processors and 4 GiB without medium, disks or a way out of its network.
+    pub fn new(name: &str, boot: Boot, ports: Ports, accel: Accel) -> Self {
+        Self {
+            name: name.to_owned(),
+            boot,
+            cmdline: vec!["console=tty1".to_owned(), "console=ttyS0".to_owned()],
+            cdrom: None,
+            disks: Vec::new(),
+            memory_mib: 4096,
+            cpus: 2,
+            net: Net::Offline,
+            ports,
+            exit_on_reboot: false,
+            accel,
+        }
+    }
+
+    /// Puts a CD into the drive.
+    pub fn cdrom(mut self, iso: &Path) -> Self {
+        self.cdrom = Some(iso.to_owned());
+        self
+    }
+
+    /// Adds a raw disk.
+    pub fn disk(mut self, path: &Path) -> Self {
+        self.disks.push(path.to_owned());
+        self
+    }
+
+    /// Adds a word to the kernel's command line, quoted if it has blanks.
+    pub fn word(mut self, key: &str, value: &str) -> Self {
+        self.cmdline.push(cmdline_word(key, value));
+        self
+    }
+
+    /// Changes the network.
+    pub fn net(mut self, net: Net) -> Self {
+        self.net = net;
+        self
+    }
+
+    /// Lets QEMU end where the guest would reboot.
+    pub fn exit_on_reboot(mut self) -> Self {
+        self.exit_on_reboot = true;
+        self
+    }
+}
+
+fn cmdline_word(key: &str, value: &str) -> String {
+    if value.contains(char::is_whitespace) {
+        format!("{key}=\"{value}\"")
+    } else {
+        format!("{key}={value}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_values_with_blanks_are_quoted() {
+        assert_eq!(cmdline_word("k3os.mode", "live"), "k3os.mode=live");
+        assert_eq!(
+            cmdline_word("ssh_authorized_keys", "ssh-ed25519 AAAA"),
+            "ssh_authorized_keys=\"ssh-ed25519 AAAA\""
+        );
+    }
+}

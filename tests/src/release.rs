@@ -1,0 +1,146 @@
+//! The artefacts under test, and the release inside the ISO.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::machine::Boot;
+use crate::tool::{self, text};
+
+/// The folder that `make image` fills.
+#[derive(Clone, Debug)]
+pub struct Artifacts {
+    dir: PathBuf,
+}
+
+impl Artifacts {
+    /// The artefacts in `dir`, which must hold the bootable ones.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let dir = dir
+            .canonicalize()
+            .with_context(|| format!("opening {} (`make image` makes it)", dir.display()))?;
+        let artifacts = Self { dir };
+        for file in [artifacts.iso(), artifacts.kernel(), artifacts.initrd()] {
+            if !file.exists() {
+                bail!(
+                    "reading {}: not there; `make image` makes it",
+                    file.display()
+                );
+            }
+        }
+        Ok(artifacts)
+    }
+
+    /// The live ISO.
+    pub fn iso(&self) -> PathBuf {
+        self.dir.join("k3os-amd64.iso")
+    }
+
+    /// The kernel as its own file.
+    pub fn kernel(&self) -> PathBuf {
+        self.dir.join("k3os-vmlinuz-amd64")
+    }
+
+    /// The initrd as its own file.
+    pub fn initrd(&self) -> PathBuf {
+        self.dir.join("k3os-initrd-amd64")
+    }
+
+    /// A boot of kernel and initrd without a loader.
+    pub fn direct(&self) -> Boot {
+        Boot::Direct {
+            kernel: self.kernel(),
+            initrd: self.initrd(),
+        }
+    }
+
+    /// Unpacks the ISO's `/k3os` tree to `to/k3os`.
+    pub fn unpack(&self, to: &Path) -> Result<Release> {
+        let tree = to.join("k3os");
+        let (iso, target) = (text(&self.iso()), text(&tree));
+        tool::run(
+            "xorriso",
+            [
+                "-osirrox", "on", "-indev", &iso, "-extract", "/k3os", &target,
+            ],
+        )?;
+        // The ISO's files are read-only, and a folder like that could not be removed again.
+        tool::run("chmod", ["-R", "u+w", &target])?;
+        Release::find(&tree)
+    }
+
+    /// A copy of the ISO at `to` with `config` as its `/k3os/system/config.yaml`.
+    pub fn remaster(&self, config: &Path, to: &Path) -> Result<()> {
+        let (iso, config, target) = (text(&self.iso()), text(config), text(to));
+        let map = ["-map", &config, "/k3os/system/config.yaml"];
+        let head = [
+            "-indev",
+            &iso,
+            "-outdev",
+            &target,
+            "-boot_image",
+            "any",
+            "replay",
+        ];
+        tool::run("xorriso", head.into_iter().chain(map)).map(drop)
+    }
+}
+
+/// One release's files, unpacked.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// Its name, for example `v0.30.0`.
+    pub version: String,
+    tree: PathBuf,
+}
+
+impl Release {
+    fn find(tree: &Path) -> Result<Self> {
+        let releases = tree.join("system/releases");
+        let mut names = Vec::new();
+        for entry in releases
+            .read_dir()
+            .with_context(|| format!("reading {}", releases.display()))?
+        {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        match names.as_slice() {
+            [version] => Ok(Self {
+                version: version.clone(),
+                tree: tree.to_owned(),
+            }),
+            _ => bail!(
+                "reading {}: one release expected, found {names:?}",
+                releases.display()
+            ),
+        }
+    }
+
+    /// The folder with the release's files.
+    pub fn dir(&self) -> PathBuf {
+        self.tree.join("system/releases").join(&self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_with_one_release_gives_its_version() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("system/releases/v1")).unwrap();
+        let release = Release::find(dir.path()).unwrap();
+        assert_eq!(release.version, "v1");
+        assert!(release.dir().is_dir());
+        std::fs::create_dir(dir.path().join("system/releases/v2")).unwrap();
+        assert!(Release::find(dir.path()).is_err());
+    }
+
+    #[test]
+    fn missing_artefacts_say_how_to_make_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Artifacts::open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("k3os-amd64.iso") && error.contains("make image"));
+    }
+}

@@ -1,0 +1,76 @@
+//! Ways in, and what they show and forbid.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::suite::{Lab, Scenario};
+
+const PROMPT: Duration = Duration::from_secs(60);
+
+/// Checks of a live machine with one network card.
+pub fn checks(scenario: Scenario) -> Scenario {
+    scenario
+        .check("issue_shows_address_node_and_login", issue)
+        .check("console_login_needs_no_password", console)
+        .check("ssh_takes_keys_only", ssh_methods)
+        .check("usr_cannot_be_written", usr)
+}
+
+fn issue(lab: &mut Lab) -> Result<()> {
+    let serial = &mut lab.machine()?.serial;
+    serial.transcript().skip();
+    serial.send("\r")?;
+    let shown = serial.expect("login: ", PROMPT)?;
+    for part in ["10.0.2.15", "Kubernetes: ", "rancher", "ssh"] {
+        ensure!(
+            shown.contains(part),
+            "reading /etc/issue: '{part}' is not in:\n{shown}"
+        );
+    }
+    Ok(())
+}
+
+fn console(lab: &mut Lab) -> Result<()> {
+    let serial = &mut lab.machine()?.serial;
+    serial.login("rancher", PROMPT)?;
+    let who = serial.run("id -un", PROMPT)?;
+    ensure!(
+        who.text.trim() == "rancher",
+        "logging in on the console: id says {who:?}"
+    );
+    let root = serial.run("sudo -n id -u", PROMPT)?;
+    ensure!(
+        root.text.trim() == "0",
+        "using sudo on the console: it says {root:?}"
+    );
+    Ok(())
+}
+
+fn ssh_methods(lab: &mut Lab) -> Result<()> {
+    let refusal = lab.guest()?.ssh.refusal()?;
+    ensure!(
+        refusal.contains("Permission denied (publickey)."),
+        "logging in by ssh without a key: '{}'",
+        refusal.trim()
+    );
+    Ok(())
+}
+
+fn usr(lab: &mut Lab) -> Result<()> {
+    let guest = lab.guest()?;
+    for command in [
+        "touch /usr/written",
+        "mount -o remount,rw /usr && touch /usr/written",
+    ] {
+        let output = guest.try_root(command)?;
+        ensure!(output.status != 0, "writing to /usr: '{command}' worked");
+    }
+    let file = guest.try_root("touch /usr/bin/k3os")?;
+    ensure!(
+        file.stderr.contains("Read-only file system"),
+        "touching /usr/bin/k3os: it says '{}'",
+        file.stderr.trim()
+    );
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! A container image of our own: the host's static busybox as an OCI archive.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// The image's name in the machine. `localhost/`: nobody serves it, so it is never pulled.
+pub const NAME: &str = "localhost/k3os-tests/busybox:1";
+
+/// Debian's package busybox-static.
+const BUSYBOX: &str = "/bin/busybox";
+/// Names under which pods call it.
+const APPLETS: [&str; 8] = [
+    "sh", "httpd", "wget", "nslookup", "cat", "sleep", "mkdir", "touch",
+];
+
+/// The archive's bytes, for `ctr images import -`.
+pub fn archive() -> Result<Vec<u8>> {
+    let busybox =
+        fs::read(BUSYBOX).with_context(|| format!("reading {BUSYBOX} (package busybox-static)"))?;
+    build(&busybox).context("building the test image")
+}
+
+fn build(busybox: &[u8]) -> Result<Vec<u8>> {
+    let layer = layer(busybox)?;
+    let config = json!({
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Env": ["PATH=/bin"], "Cmd": ["/bin/sh"]},
+        "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
+    })
+    .to_string();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor("application/vnd.oci.image.config.v1+json", config.as_bytes()),
+        "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", &layer)],
+    })
+    .to_string();
+    let mut entry = descriptor(
+        "application/vnd.oci.image.manifest.v1+json",
+        manifest.as_bytes(),
+    );
+    entry["annotations"] = json!({"io.containerd.image.name": NAME});
+    let index = json!({"schemaVersion": 2, "manifests": [entry]}).to_string();
+
+    let mut tar = tar::Builder::new(Vec::new());
+    add(
+        &mut tar,
+        "oci-layout",
+        br#"{"imageLayoutVersion":"1.0.0"}"#,
+        0o644,
+    )?;
+    add(&mut tar, "index.json", index.as_bytes(), 0o644)?;
+    for blob in [config.as_bytes(), manifest.as_bytes(), &layer] {
+        add(&mut tar, &blob_path(blob), blob, 0o644)?;
+    }
+    Ok(tar.into_inner()?)
+}
+
+fn layer(busybox: &[u8]) -> Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for dir in ["bin/", "tmp/", "etc/"] {
+        let mut header = header(tar::EntryType::Directory, 0, 0o1777);
+        tar.append_data(&mut header, dir, std::io::empty())?;
+    }
+    add(&mut tar, "bin/busybox", busybox, 0o755)?;
+    for applet in APPLETS {
+        let mut header = header(tar::EntryType::Symlink, 0, 0o777);
+        tar.append_link(&mut header, Path::new("bin").join(applet), "busybox")?;
+    }
+    Ok(tar.into_inner()?)
+}
+
+fn add(tar: &mut tar::Builder<Vec<u8>>, path: &str, content: &[u8], mode: u32) -> Result<()> {
+    let mut header = header(tar::EntryType::Regular, content.len() as u64, mode);
+    Ok(tar.append_data(&mut header, path, content)?)
+}
+
+fn header(kind: tar::EntryType, size: u64, mode: u32) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_size(size);
+    header.set_mode(mode);
+    header
+}
+
+fn descriptor(media_type: &str, blob: &[u8]) -> Value {
+    json!({"mediaType": media_type, "digest": digest(blob), "size": blob.len()})
+}
+
+fn blob_path(blob: &[u8]) -> String {
+    format!("blobs/{}", digest(blob).replace(':', "/"))
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let hex: String = Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("sha256:{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::Read;
+
+    use super::*;
+
+    fn files(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        for entry in tar::Archive::new(archive).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).unwrap();
+            files.insert(entry.path().unwrap().display().to_string(), content);
+        }
+        files
+    }
+
+    fn blob<'a>(files: &'a BTreeMap<String, Vec<u8>>, descriptor: &Value) -> &'a [u8] {
+        let digest = descriptor["digest"].as_str().unwrap();
+        let content = &files[&format!("blobs/{}", digest.replace(':', "/"))];
+        assert_eq!(descriptor["size"], content.len());
+        assert_eq!(super::digest(content), digest);
+        content
+    }
+
+    #[test]
+    fn every_descriptor_leads_to_its_blob_down_to_busybox() {
+        let files = files(&build(b"ELF").unwrap());
+        let index: Value = serde_json::from_slice(&files["index.json"]).unwrap();
+        assert_eq!(
+            index["manifests"][0]["annotations"]["io.containerd.image.name"],
+            NAME
+        );
+        let manifest: Value = serde_json::from_slice(blob(&files, &index["manifests"][0])).unwrap();
+        let config: Value = serde_json::from_slice(blob(&files, &manifest["config"])).unwrap();
+        let layer = blob(&files, &manifest["layers"][0]);
+        assert_eq!(config["rootfs"]["diff_ids"][0], digest(layer));
+        let inside = super::tests::files(layer);
+        assert_eq!(inside["bin/busybox"], b"ELF");
+        assert!(inside.contains_key("bin/httpd"));
+    }
+
+    #[test]
+    fn a_digest_is_the_well_known_one() {
+        assert_eq!(
+            digest(b""),
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+}
