@@ -1,0 +1,4 @@
+package crictl
+
+// Main is not there yet.
+func Main([]string) error { return nil }
