@@ -1,0 +1,164 @@
+//! The whole build: what is independent runs at once, what depends on it afterwards.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread::{ScopedJoinHandle, scope};
+
+use anyhow::{Context as _, Result, anyhow};
+
+use crate::cache::Key;
+use crate::context::Context;
+use crate::debian;
+use crate::initrd;
+use crate::iso;
+use crate::kernel::{self, Kernel};
+use crate::kubernetes;
+use crate::oci;
+use crate::packages;
+use crate::programs::{self, Programs};
+use crate::release::{Manifest, checksums};
+use crate::squashfs;
+use crate::tools::{self, Tools};
+use crate::tree::{Tree, from_folder};
+use crate::userland;
+
+/// What the artefacts are put together from.
+struct Parts {
+    tools: Tools,
+    kernel: Kernel,
+    userland: PathBuf,
+    kubernetes: PathBuf,
+    programs: Programs,
+}
+
+/// Builds every artefact into the output folder.
+pub fn build(ctx: &Context) -> Result<()> {
+    fs::create_dir_all(&ctx.output).with_context(|| format!("creating {}", ctx.output.display()))?;
+    let scratch = tempfile::Builder::new().prefix(".build-").tempdir_in(&ctx.output).context("making a scratch folder")?;
+    let parts = gather(ctx, scratch.path())?;
+    let usr = usr(ctx, &parts)?;
+    let made = pack(ctx, &parts, &usr, scratch.path())?;
+    publish(ctx, scratch.path(), &made)?;
+    ctx.progress.say("image", &format!("{} artefacts in {} after {:.1} s", made.len() + 1, ctx.output.display(), ctx.progress.total()));
+    Ok(())
+}
+
+/// Debian, kernel, Kubernetes and our programs do not need one another.
+fn gather(ctx: &Context, scratch: &Path) -> Result<Parts> {
+    scope(|scope| {
+        let kernel = scope.spawn(|| -> Result<(Tools, Kernel)> {
+            let tools = tools::prepare(ctx)?;
+            let kernel = kernel::prepare(ctx, &tools)?;
+            Ok((tools, kernel))
+        });
+        let userland = scope.spawn(|| debian::fetch(ctx, "debian", packages::USERLAND, ctx.arch.name()));
+        let kubernetes = scope.spawn(|| kubernetes::build(ctx));
+        let programs = scope.spawn(|| programs::build(ctx, scratch));
+        let (tools, kernel) = joined(kernel)?;
+        Ok(Parts { tools, kernel, userland: joined(userland)?, kubernetes: joined(kubernetes)?, programs: joined(programs)? })
+    })
+}
+
+fn joined<T>(thread: ScopedJoinHandle<Result<T>>) -> Result<T> {
+    thread.join().unwrap_or_else(|_| Err(anyhow!("a step of the build panicked")))
+}
+
+/// Contents of /usr: later parts win over earlier ones.
+fn usr(ctx: &Context, parts: &Parts) -> Result<Tree> {
+    let root = crate::archive::read_tar(&parts.userland.join(debian::ARCHIVE))?;
+    let mut usr = userland::usr_of(root, &ctx.release)?;
+    usr.merge(parts.kernel.modules()?);
+    for (name, target) in kubernetes::RESULTS {
+        usr.host_file(&format!("libexec/{target}"), 0o755, &parts.kubernetes.join(name))?;
+    }
+    programs(&mut usr, &parts.programs)?;
+    usr.merge(from_folder(&ctx.repo.join("overlay/usr"))?);
+    userland::set_modes(&mut usr);
+    let image = oci::contents(&parts.programs.path("pause"), &usr.read("etc/ssl/certs/ca-certificates.crt")?)?;
+    usr.file("share/k3os/images/system.tar", 0o644, oci::archive(&image, ctx.arch, &ctx.release, ctx.epoch)?);
+    Ok(usr)
+}
+
+/// Our programs and their other names.
+fn programs(usr: &mut Tree, programs: &Programs) -> Result<()> {
+    usr.host_file("bin/k3os", 0o755, &programs.path("k3os"))?;
+    usr.host_file("bin/k3s", 0o755, &programs.path("k3s"))?;
+    for name in ["init", "reboot", "poweroff", "halt", "shutdown"] {
+        usr.link(&format!("sbin/{name}"), "../bin/k3os");
+    }
+    usr.link("bin/systemctl", "k3os");
+    for name in ["kubectl", "crictl", "ctr"] {
+        usr.link(&format!("bin/{name}"), "k3s");
+    }
+    Ok(())
+}
+
+/// Writes the artefacts into the scratch folder; gives their names.
+fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<String>> {
+    let arch = ctx.arch.name();
+    let at = |name: &str| scratch.join(name);
+    let names = [format!("k3os-vmlinuz-{arch}"), format!("k3os-initrd-{arch}"), format!("k3os-{arch}.squashfs"), "manifest.json".to_owned()];
+    let [vmlinuz, initrd, rootfs, manifest] = names.each_ref().map(|name| at(name));
+    fs::copy(parts.kernel.vmlinuz(), &vmlinuz).context("copying the kernel")?;
+    ctx.progress.timed("initrd", || write_initrd(ctx, parts, &initrd))?;
+    ctx.progress.timed("squashfs", || squashfs::write(ctx, &parts.tools, "squashfs", usr, &rootfs))?;
+    let kubernetes = kubernetes::kubernetes_version(ctx)?;
+    let files = [("vmlinuz", vmlinuz.as_path()), ("initrd", &initrd), ("rootfs.squashfs", &rootfs)];
+    let text = Manifest::of(&ctx.release, &parts.kernel.version, &kubernetes, &files)?.text()?;
+    fs::write(&manifest, text).context("writing the manifest")?;
+    let files = [("vmlinuz", vmlinuz), ("initrd", initrd), ("rootfs.squashfs", rootfs), ("manifest.json", manifest)];
+    let medium = format!("k3os-{arch}.iso");
+    ctx.progress.timed("iso", || iso::write(ctx, &parts.tools, &files, scratch, &at(&medium)))?;
+    let mut made = names.to_vec();
+    made.push(medium);
+    made.push(kernel_squashfs(ctx, parts, scratch)?);
+    made.push(release_archive(ctx, &files, scratch)?);
+    Ok(made)
+}
+
+fn write_initrd(ctx: &Context, parts: &Parts, target: &Path) -> Result<()> {
+    let tree = initrd::tree(&parts.kernel, &parts.programs.path("k3os"), &ctx.release)?;
+    fs::write(target, initrd::pack(ctx, &tree)?).context("writing the initrd")
+}
+
+/// The kernel with its modules, as k3OS published it.
+fn kernel_squashfs(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<String> {
+    let name = format!("k3os-kernel-{}.squashfs", ctx.arch.name());
+    let key = Key::new("kernel-squashfs").with(&parts.kernel.version).with(&ctx.program).with(ctx.epoch.to_le_bytes()).with(format!("{:?}", ctx.compression));
+    let kept = ctx.cache.step(&ctx.progress, "kernel-squashfs", key, |folder| {
+        let mut tree = parts.kernel.modules()?;
+        tree.host_file("vmlinuz", 0o644, &parts.kernel.vmlinuz())?;
+        squashfs::write(ctx, &parts.tools, "kernel-squashfs", &tree, &folder.join(&name))
+    })?;
+    fs::copy(kept.join(&name), scratch.join(&name)).context("copying the kernel's squashfs")?;
+    Ok(name)
+}
+
+/// The release as files below one folder, to be unpacked over a system (dropping that folder), as k3OS published it.
+fn release_archive(ctx: &Context, files: &[(&str, PathBuf)], scratch: &Path) -> Result<String> {
+    let name = format!("k3os-rootfs-{}.tar.gz", ctx.arch.name());
+    ctx.progress.timed("archive", || {
+        let mut tree = Tree::default();
+        for (file, path) in files {
+            tree.host_file(&format!("k3os-{0}/k3os/system/releases/{0}/{file}", ctx.release), 0o644, path)?;
+        }
+        let out = fs::File::create(scratch.join(&name)).context("creating the archive")?;
+        // Its content is compressed already: the lowest level finds what there is to find.
+        let mut gzip = flate2::GzBuilder::new().mtime(0).write(std::io::BufWriter::new(out), flate2::Compression::new(1));
+        crate::archive::write_tar(&tree, ctx.epoch, &mut gzip)?;
+        gzip.finish().context("ending the archive")?.into_inner().context("ending the archive")?;
+        Ok(())
+    })?;
+    Ok(name)
+}
+
+/// Moves the artefacts to their place once all are there, so that a broken build leaves the old ones.
+fn publish(ctx: &Context, scratch: &Path, made: &[String]) -> Result<()> {
+    for name in made {
+        fs::rename(scratch.join(name), ctx.output.join(name)).with_context(|| format!("moving {name} into place"))?;
+    }
+    let sums = format!("sha256sum-{}.txt", ctx.arch.name());
+    ctx.progress.timed("checksums", || {
+        fs::write(ctx.output.join(&sums), checksums(&ctx.output, made)?).with_context(|| format!("writing {sums}"))
+    })
+}

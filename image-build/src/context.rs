@@ -1,0 +1,118 @@
+//! What every step needs to know: architecture, folders, the time that all files get.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::cache::{Cache, Key};
+use crate::progress::Progress;
+
+/// How hard to compress: seconds or bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Compression {
+    /// For trying a change: the image is larger, and there in seconds.
+    Fast,
+    /// For a release.
+    Best,
+}
+
+/// The processor family of the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Arch {
+    /// 64-bit PC.
+    Amd64,
+}
+
+impl Arch {
+    /// Debian's and Go's name, which stands in the artefacts' names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Arch::Amd64 => "amd64",
+        }
+    }
+
+    /// The Rust target of our programs: static, so that they run in the initrd too.
+    pub fn rust_target(self) -> &'static str {
+        match self {
+            Arch::Amd64 => "x86_64-unknown-linux-musl",
+        }
+    }
+
+    /// The C compiler for that target.
+    pub fn musl_compiler(self) -> &'static str {
+        match self {
+            Arch::Amd64 => "musl-gcc",
+        }
+    }
+
+    /// Debian's folder of shared libraries.
+    pub fn library_folder(self) -> &'static str {
+        match self {
+            Arch::Amd64 => "x86_64-linux-gnu",
+        }
+    }
+}
+
+/// One build.
+pub struct Context {
+    pub arch: Arch,
+    pub compression: Compression,
+    /// Root of the repository.
+    pub repo: PathBuf,
+    /// Where the artefacts go.
+    pub output: PathBuf,
+    pub cache: Cache,
+    pub progress: Progress,
+    /// The time of every file in every artefact, seconds since 1970.
+    pub epoch: u64,
+    /// `v` and the workspace's version.
+    pub release: String,
+    /// Hash of this program: a step whose work is done in here is done again when the program changes.
+    pub program: String,
+}
+
+impl Context {
+    /// Gathers the facts; `output` relative to the current folder.
+    pub fn new(arch: Arch, compression: Compression, output: &Path, cache: Cache) -> Result<Self> {
+        let repo = repository()?;
+        let epoch = source_date(&repo)?;
+        let executable = std::env::current_exe().context("finding this program")?;
+        let bytes = std::fs::read(&executable).context("reading this program")?;
+        Ok(Self {
+            arch,
+            compression,
+            output: std::path::absolute(output).context("finding the output folder")?,
+            repo,
+            cache,
+            progress: Progress::new(),
+            epoch,
+            release: concat!("v", env!("CARGO_PKG_VERSION")).to_owned(),
+            program: Key::new("program").with(bytes).text(),
+        })
+    }
+
+    /// Path of an artefact with k3OS's name for it.
+    pub fn artefact(&self, name: &str) -> PathBuf {
+        self.output.join(name.replace("ARCH", self.arch.name()))
+    }
+}
+
+/// The folder with the workspace's Cargo.toml: upwards from the current one.
+fn repository() -> Result<PathBuf> {
+    let here = std::env::current_dir().context("finding the current folder")?;
+    match here.ancestors().find(|folder| folder.join("image-build/Cargo.toml").is_file()) {
+        Some(root) => Ok(root.to_owned()),
+        None => bail!("finding the repository: {} is not inside it", here.display()),
+    }
+}
+
+/// SOURCE_DATE_EPOCH, else the time of the last commit.
+fn source_date(repo: &Path) -> Result<u64> {
+    if let Ok(set) = std::env::var("SOURCE_DATE_EPOCH") {
+        return set.parse().context("reading SOURCE_DATE_EPOCH: seconds since 1970 are expected");
+    }
+    let output = Command::new("git").args(["log", "-1", "--format=%ct"]).current_dir(repo).output().context("starting git")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().context("reading the time of the last commit: set SOURCE_DATE_EPOCH where there is no git history")
+}

@@ -1,0 +1,86 @@
+//! GRUB: its menu on the medium, and its two core images with what they need built in, for BIOS and for UEFI.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::context::Context;
+use crate::run::run;
+use crate::tools::Tools;
+
+/// Modules for finding the medium or the state partition, reading it, and booting Linux from it on both firmwares.
+const MODULES: &[&str] = &[
+    "part_gpt", "part_msdos", "iso9660", "fat", "ext2", "search", "search_label", "search_fs_file", "search_fs_uuid", "normal", "configfile", "linux",
+    "echo", "ls", "cat", "test", "true", "loadenv", "minicmd", "serial", "terminal", "reboot", "halt", "sleep", "loopback", "squash4", "regexp", "probe",
+];
+const BIOS_MODULES: &[&str] = &["biosdisk"];
+const EFI_MODULES: &[&str] = &["efi_gop", "fwsetup"];
+/// Where the kernel's messages go. The last console is /dev/console.
+const CONSOLES: &str = "console=tty1 console=ttyS0,115200 quiet loglevel=5";
+
+/// The first commands of the core image on the medium: find the medium, go on with its menu.
+pub const EARLY: &str = "search --no-floppy --set=root --label K3OS\nset prefix=($root)/boot/grub\n";
+
+/// An entry of the menu.
+struct Item {
+    title: &'static str,
+    mode: &'static str,
+}
+
+const MENU: &[Item] = &[
+    Item { title: "k3OS LiveCD & Installer", mode: "k3os.mode=live" },
+    Item { title: "k3OS Installer", mode: "k3os.mode=install" },
+    Item { title: "k3OS Rescue Shell", mode: "rescue" },
+];
+
+/// The medium's menu.
+pub fn menu(release: &str) -> String {
+    let mut text = String::from(
+        "set default=0\nset timeout=3\n\n# The menu is on the screen, and on the serial port where there is one.\n\
+         if serial --unit=0 --speed=115200; then\n  terminal_input console serial\n  terminal_output console serial\nfi\n",
+    );
+    for item in MENU {
+        let folder = format!("/k3os/system/releases/{release}");
+        text += &format!(
+            "\nmenuentry \"{}\" {{\n  linux {folder}/vmlinuz {} {CONSOLES}\n  initrd {folder}/initrd\n}}\n",
+            item.title, item.mode
+        );
+    }
+    text
+}
+
+/// Which core image.
+#[derive(Clone, Copy)]
+pub enum Core {
+    /// El Torito image for BIOS.
+    BiosCd,
+    /// UEFI program.
+    Efi,
+}
+
+/// Makes a core image that starts with `early`.
+pub fn core(ctx: &Context, tools: &Tools, kind: Core, early: &Path, target: &Path) -> Result<()> {
+    let (format, folder, extra) = match kind {
+        Core::BiosCd => ("i386-pc-eltorito", "i386-pc", BIOS_MODULES),
+        Core::Efi => ("x86_64-efi", "x86_64-efi", EFI_MODULES),
+    };
+    let mut command = tools.command("grub-mkimage");
+    command.arg("-d").arg(tools.path(&format!("usr/lib/grub/{folder}"))).args(["-O", format, "-p", "/boot/grub"]);
+    command.arg("-c").arg(early).arg("-o").arg(target).args(MODULES).args(extra);
+    run(&ctx.progress, "iso", &mut command).map(|_| ()).with_context(|| format!("making GRUB's image for {format}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_menu_boots_live_first_and_names_files_of_the_release() {
+        let text = menu("v1.2.3");
+        let kernels: Vec<&str> = text.lines().filter(|line| line.starts_with("  linux ")).collect();
+        assert_eq!(kernels.len(), 3);
+        assert_eq!(kernels[0], "  linux /k3os/system/releases/v1.2.3/vmlinuz k3os.mode=live console=tty1 console=ttyS0,115200 quiet loglevel=5");
+        assert_eq!(text.matches("  initrd /k3os/system/releases/v1.2.3/initrd\n").count(), 3);
+        assert!(text.starts_with("set default=0\n"));
+    }
+}

@@ -1,0 +1,82 @@
+//! The initrd: `/init`, the drivers of every usual disk and medium with their index, and the release's name.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::archive::write_cpio;
+use crate::context::{Compression, Context};
+use crate::kernel::Kernel;
+use crate::kernel::index::{Dependencies, decompressed, lines_for};
+use crate::tree::Tree;
+
+/// Modules by purpose. What they need comes along.
+const MODULES: &[(&str, &[&str])] = &[
+    ("virtual machines of QEMU, KVM and most clouds", &["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "virtio_console", "virtio_rng", "9pnet_virtio"]),
+    ("Hyper-V and Azure", &["hv_vmbus", "hv_storvsc", "pci-hyperv"]),
+    ("VMware", &["vmw_pvscsi", "vmw_vmci"]),
+    ("Xen and older Amazon machines", &["xen-blkfront", "xen-scsifront"]),
+    ("SATA and IDE", &["ahci", "ata_piix", "ata_generic", "pata_acpi", "sata_nv", "sata_sil", "sata_sil24", "sata_via", "sata_mv", "sata_svw"]),
+    ("NVMe; its remapping by Intel", &["nvme", "vmd"]),
+    ("SCSI and SAS controllers of servers", &["mptsas", "mptspi", "mpt3sas", "megaraid_sas", "megaraid_mbox", "aacraid", "hpsa", "smartpqi", "arcmsr", "3w-9xxx", "isci", "sym53c8xx", "mpi3mr", "mvsas", "pm80xx"]),
+    ("SD cards and eMMC", &["sdhci-pci", "sdhci-acpi", "mmc_block"]),
+    ("USB controllers, disks and keyboards", &["xhci_pci", "ehci_pci", "ohci_pci", "uhci_hcd", "usb_storage", "uas", "usbhid", "hid_generic"]),
+    ("keyboards at the rescue shell", &["i8042", "atkbd"]),
+    ("disks and CD drives as such", &["sd_mod", "sr_mod", "cdrom"]),
+    ("file systems of the medium and the state partition", &["ext4", "isofs", "vfat", "nls_cp437", "nls_ascii", "nls_utf8", "squashfs", "overlay", "loop"]),
+    ("checksums that ext4 asks for by name", &["crc32c_generic", "crc32c-intel", "libcrc32c"]),
+    ("encrypted and stacked disks", &["dm-mod", "dm-crypt"]),
+];
+
+/// Every path of the initrd.
+pub fn tree(kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
+    let mut tree = Tree::default();
+    for folder in ["dev", "proc", "run", "sys", "mnt"] {
+        tree.dir(folder, 0o755);
+    }
+    tree.dir("tmp", 0o1777);
+    tree.host_file("init", 0o755, init)?;
+    tree.file("usr/lib/k3os/release", 0o644, format!("{release}\n"));
+    add_modules(&mut tree, kernel)?;
+    Ok(tree)
+}
+
+fn add_modules(tree: &mut Tree, kernel: &Kernel) -> Result<()> {
+    let folder = kernel.modules_folder();
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).with_context(|| format!("reading {name} of the kernel"));
+    let names: Vec<&str> = MODULES.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+    let (builtin, dependencies) = (read("modules.builtin")?, Dependencies::parse(&read("modules.dep")?));
+    let chosen = dependencies.closure(&names, &builtin)?;
+    let target = format!("lib/modules/{}", kernel.version);
+    for path in &chosen {
+        let bytes = module(&folder.join(path)).with_context(|| format!("reading the module {path}"))?;
+        tree.file(&format!("{target}/{}", decompressed(path)), 0o644, bytes);
+    }
+    tree.file(&format!("{target}/modules.dep"), 0o644, dependencies.text_for(&chosen));
+    tree.file(&format!("{target}/modules.alias"), 0o644, lines_for(&read("modules.alias")?, 2, &chosen));
+    tree.file(&format!("{target}/modules.softdep"), 0o644, lines_for(&read("modules.softdep")?, 1, &chosen));
+    tree.file(&format!("{target}/modules.builtin"), 0o644, builtin);
+    Ok(())
+}
+
+/// A module's bytes, decompressed: the initrd is compressed as a whole, which is smaller.
+fn module(path: &Path) -> Result<Vec<u8>> {
+    let bytes = std::fs::read(path)?;
+    if path.extension().is_none_or(|ending| ending != "xz") {
+        return Ok(bytes);
+    }
+    let mut plain = Vec::new();
+    liblzma::read::XzDecoder::new(&bytes[..]).read_to_end(&mut plain)?;
+    Ok(plain)
+}
+
+/// The archive as the kernel loads it.
+pub fn pack(ctx: &Context, tree: &Tree) -> Result<Vec<u8>> {
+    let level = if ctx.compression == Compression::Best { 19 } else { 3 };
+    // The kernel's unpacker refuses windows over 8 MiB, which levels up to 19 stay within.
+    let mut encoder = zstd::Encoder::new(Vec::new(), level).context("starting zstd")?;
+    encoder.include_checksum(true).context("starting zstd")?;
+    write_cpio(tree, ctx.epoch, &mut encoder)?;
+    encoder.finish().context("compressing the initrd")
+}

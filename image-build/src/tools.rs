@@ -1,0 +1,114 @@
+//! Tools of the build machine that write into the image (mksquashfs, GRUB, xorriso, depmod), run from Debian packages of the
+//! image's own release. Each runs by its own dynamic loader, so neither root nor a chroot is needed, and the bytes that they
+//! write do not depend on the host's versions.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::archive::read_tar;
+use crate::cache::Key;
+use crate::context::Context;
+use crate::debian;
+use crate::packages::TOOLS;
+use crate::tree::{Entry, Node};
+
+/// Programs that get a start script in `bin/`.
+const PROGRAMS: &[&str] = &[
+    "usr/bin/grub-mkimage",
+    "usr/bin/grub-mkrescue",
+    "usr/bin/mksquashfs",
+    "usr/bin/mtools",
+    "usr/bin/unsquashfs",
+    "usr/bin/xorriso",
+];
+/// mtools is one program which looks at its name.
+const MTOOLS: &[&str] = &["mformat", "mcopy", "mmd", "mdir"];
+
+/// The unpacked tools.
+#[derive(Clone)]
+pub struct Tools {
+    root: PathBuf,
+}
+
+/// Fetches and unpacks the tools.
+pub fn prepare(ctx: &Context) -> Result<Tools> {
+    let fetched = debian::fetch(ctx, "tools-fetch", TOOLS, "amd64")?;
+    let key = Key::new("tools").with(fetched.to_string_lossy().as_bytes()).with(format!("{PROGRAMS:?}{MTOOLS:?}"));
+    let root = ctx.cache.step(&ctx.progress, "tools", key, |folder| {
+        unpack(&fetched.join(debian::ARCHIVE), folder)?;
+        write_scripts(folder)
+    })?;
+    Ok(Tools { root })
+}
+
+impl Tools {
+    /// A command for one of the tools, with the others on its PATH.
+    pub fn command(&self, name: &str) -> Command {
+        let bin = self.root.join("bin");
+        let mut command = Command::new(bin.join(name));
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", bin.display())).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+        command
+    }
+
+    /// A path inside the unpacked packages.
+    pub fn path(&self, inside: &str) -> PathBuf {
+        self.root.join("root").join(inside)
+    }
+}
+
+/// Writes the archive's files below `folder/root`. Owners do not matter: nothing of this gets into an image.
+fn unpack(archive: &Path, folder: &Path) -> Result<()> {
+    let tree = read_tar(archive)?;
+    for (path, entry) in tree.iter() {
+        if wanted(path) {
+            unpack_entry(&folder.join("root").join(path), entry).with_context(|| format!("unpacking {path}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn wanted(path: &str) -> bool {
+    let top = path.split('/').next().unwrap_or_default();
+    matches!(top, "usr" | "lib" | "lib64" | "bin" | "sbin" | "etc") && !path.starts_with("usr/share/doc/") && !path.starts_with("usr/share/locale/")
+}
+
+fn unpack_entry(path: &Path, entry: &Entry) -> Result<()> {
+    match &entry.node {
+        Node::Dir => std::fs::create_dir_all(path)?,
+        Node::Link(target) => std::os::unix::fs::symlink(target, path)?,
+        Node::File(content) => {
+            std::fs::write(path, content.read()?)?;
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(entry.mode & 0o755))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_scripts(folder: &Path) -> Result<()> {
+    std::fs::create_dir(folder.join("bin")).context("making the tools' folder")?;
+    for program in PROGRAMS {
+        let name = program.rsplit('/').next().unwrap_or(program);
+        write_script(folder, name, program, "")?;
+    }
+    for name in MTOOLS {
+        write_script(folder, name, "usr/bin/mtools", name)?;
+    }
+    // depmod is kmod by another name.
+    write_script(folder, "depmod", "usr/bin/kmod", "depmod")
+}
+
+/// A script that starts a program by its own loader; `called` is the name it sees as its own.
+fn write_script(folder: &Path, name: &str, program: &str, called: &str) -> Result<()> {
+    let argv0 = if called.is_empty() { String::new() } else { format!(" --argv0 {called}") };
+    let text = format!(
+        "#!/bin/sh\nroot=$(dirname \"$(dirname \"$0\")\")/root\nlib=$root/usr/lib/x86_64-linux-gnu\n\
+         exec \"$lib/ld-linux-x86-64.so.2\" --library-path \"$lib\"{argv0} \"$root/{program}\" \"$@\"\n"
+    );
+    let path = folder.join("bin").join(name);
+    std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).with_context(|| format!("writing {}", path.display()))
+}
