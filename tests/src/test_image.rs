@@ -13,9 +13,16 @@ pub const NAME: &str = "localhost/k3os-tests/busybox:1";
 /// Debian's package busybox-static.
 const BUSYBOX: &str = "/bin/busybox";
 /// Names under which pods call it.
-const APPLETS: [&str; 8] = [
-    "sh", "httpd", "wget", "nslookup", "cat", "sleep", "mkdir", "touch",
+const APPLETS: [&str; 9] = [
+    "sh", "awk", "httpd", "nc", "nslookup", "cat", "sleep", "mkdir", "touch",
 ];
+
+/// `fetch NAME`: what the web server of that name answers. The static wget crashes where it may look a
+/// name up (glibc would load libraries for that); nslookup asks the DNS server itself, and nc takes an address.
+const FETCH: &str = r#"#!/bin/sh
+address=$(nslookup "$1" | awk '/^Name:/ { found = 1 } found && /^Address/ { print $2; exit }')
+printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 "$address" 80
+"#;
 
 /// The archive's bytes, for `ctr images import -`.
 pub fn archive() -> Result<Vec<u8>> {
@@ -68,6 +75,7 @@ fn layer(busybox: &[u8]) -> Result<Vec<u8>> {
         tar.append_data(&mut header, dir, std::io::empty())?;
     }
     add(&mut tar, "bin/busybox", busybox, 0o755)?;
+    add(&mut tar, "bin/fetch", FETCH.as_bytes(), 0o755)?;
     for applet in APPLETS {
         let mut header = header(tar::EntryType::Symlink, 0, 0o777);
         tar.append_link(&mut header, Path::new("bin").join(applet), "busybox")?;

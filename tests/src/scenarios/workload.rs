@@ -38,8 +38,7 @@ fn answer(lab: &mut Lab) -> Result<()> {
     guest.wait_pod("web")?;
     guest.wait_pod("client")?;
     for name in ["web", "web.default.svc.cluster.local"] {
-        let ask =
-            format!("kubectl exec client -- wget -q -T 5 -O- http://{name}/ | grep -x {ANSWER}");
+        let ask = format!("kubectl exec client -- fetch {name} | grep -x {ANSWER}");
         guest.wait_root(&ask, POD)?;
     }
     Ok(())
