@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket};
-use tokio::io::unix::AsyncFd;
+use nix::sys::socket::{AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, socket};
+
+use crate::events::Events;
 
 /// `RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE`: told when an address or a route comes or goes.
 const GROUPS: u32 = 0x10 | 0x40;
@@ -45,26 +46,19 @@ fn default_interfaces(routes: &str) -> Vec<String> {
 
 /// Waits for changes of addresses and routes.
 pub struct Changes {
-    socket: Option<AsyncFd<std::os::fd::OwnedFd>>,
+    events: Option<Events>,
 }
 
 impl Changes {
     /// Listens from now on.
     pub fn listen() -> Self {
-        Changes { socket: open().ok() }
+        Changes { events: open().ok() }
     }
 
     /// Returns after a change, or after a few seconds.
     pub async fn next(&self) {
-        let _ = tokio::time::timeout(AT_LATEST, self.message()).await;
-    }
-
-    async fn message(&self) {
-        let Some(socket) = &self.socket else { return std::future::pending().await };
-        let Ok(mut ready) = socket.readable().await else { return };
-        let mut buffer = [0_u8; 4096];
-        while recv(socket.get_ref().as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).is_ok() {}
-        ready.clear_ready();
+        let Some(events) = &self.events else { return tokio::time::sleep(AT_LATEST).await };
+        let _ = tokio::time::timeout(AT_LATEST, events.next()).await;
     }
 
     /// Waits until there is an address.
@@ -78,11 +72,11 @@ impl Changes {
     }
 }
 
-fn open() -> anyhow::Result<AsyncFd<std::os::fd::OwnedFd>> {
+fn open() -> anyhow::Result<Events> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)?;
     bind(fd.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
-    Ok(AsyncFd::new(fd)?)
+    Ok(Events::new(fd)?)
 }
 
 #[cfg(test)]

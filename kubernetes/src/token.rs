@@ -37,6 +37,19 @@ pub fn node_token(ca_pem: &str, secret: &str) -> String {
     format!("K10{}::server:{secret}", hex(digest.as_ref()))
 }
 
+/// `k3s token`: prints the token of this server.
+///
+/// # Errors
+/// A server that has not started yet, or arguments.
+pub fn print(args: &[std::ffi::OsString]) -> Result<()> {
+    ensure!(args.is_empty(), "usage: k3s token");
+    let data = std::env::var_os("K3S_DATA_DIR").unwrap_or_else(|| "/var/lib/rancher/k3s".into());
+    let file = Paths::new(Path::new(&data)).server("node-token");
+    let token = std::fs::read_to_string(&file);
+    print!("{}", token.with_context(|| format!("reading {}: has the server started?", file.display()))?);
+    Ok(())
+}
+
 /// The secret in a token of either form.
 fn secret_of(token: &str) -> Result<String> {
     let token = token.trim();

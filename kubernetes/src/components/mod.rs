@@ -21,7 +21,7 @@ use crate::settings::Settings;
 pub use cni::conflist;
 pub use containerd::config as containerd_config;
 pub use kubelet::configuration as kubelet_configuration;
-pub use registries::{HostsFile, Registries};
+pub use registries::Registries;
 
 /// Name of the kubelet's configuration file under `agent/`.
 pub const KUBELET_CONFIG: &str = "etc/kubelet.conf";

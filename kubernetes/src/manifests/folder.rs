@@ -1,0 +1,140 @@
+//! Looking into the manifests folder, and being told when it changes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+
+use crate::events::Events;
+
+/// Looked at again at the latest after this: also the time after which what failed is tried again.
+const AT_LATEST: Duration = Duration::from_secs(15);
+/// Time for a writer to finish.
+const SETTLE: Duration = Duration::from_millis(150);
+
+/// What the folder holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Manifests by their path below the folder.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Manifests that are to be left alone, because `NAME.skip` lies beside them.
+    pub skipped: Vec<String>,
+}
+
+/// Reads all manifests, those in subfolders included. A file that cannot be read is as if it were unchanged: absent
+/// would mean that its objects are to be deleted.
+pub fn read(folder: &Path) -> Contents {
+    let mut contents = Contents::default();
+    for path in walk(folder) {
+        let Ok(name) = path.strip_prefix(folder) else { continue };
+        let name = name.display().to_string();
+        if path.with_file_name(format!("{}.skip", file_name(&path))).exists() {
+            contents.skipped.push(name);
+            continue;
+        }
+        match fs::read(&path) {
+            Ok(bytes) => {
+                contents.files.insert(name, bytes);
+            }
+            Err(error) => {
+                println!("k3s: reading {}: {error}", path.display());
+                contents.skipped.push(name);
+            }
+        }
+    }
+    contents
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .flat_map(|entry| {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => walk(&path),
+                _ if is_manifest(&path) => vec![path],
+                _ => Vec::new(),
+            }
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn is_manifest(path: &Path) -> bool {
+    let hidden = file_name(path).starts_with('.');
+    !hidden && path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+}
+
+/// Waits for changes in the folder.
+pub struct Changes {
+    inotify: Option<Events>,
+}
+
+impl Changes {
+    /// Watches from now on. Without inotify the folder is looked at every few seconds.
+    pub fn listen(folder: &Path) -> Self {
+        Changes { inotify: watch(folder).ok() }
+    }
+
+    /// Returns a moment after a change, or after a few seconds.
+    pub async fn next(&self) {
+        let Some(inotify) = &self.inotify else { return tokio::time::sleep(AT_LATEST).await };
+        if tokio::time::timeout(AT_LATEST, inotify.next()).await.is_ok() {
+            tokio::time::sleep(SETTLE).await;
+            inotify.drain();
+        }
+    }
+}
+
+fn watch(folder: &Path) -> Result<Events> {
+    let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+    let events = AddWatchFlags::IN_CLOSE_WRITE
+        | AddWatchFlags::IN_MOVED_TO
+        | AddWatchFlags::IN_MOVED_FROM
+        | AddWatchFlags::IN_CREATE
+        | AddWatchFlags::IN_DELETE;
+    inotify.add_watch(folder, events)?;
+    for entry in fs::read_dir(folder)?.flatten().filter(|e| e.path().is_dir()) {
+        inotify.add_watch(&entry.path(), events)?;
+    }
+    Ok(Events::new(inotify.as_fd().try_clone_to_owned()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_are_found_and_skips_honoured() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        fs::create_dir(dir.path().join("sub"))?;
+        for name in ["a.yaml", "b.yml", "sub/c.json", "d.txt", ".e.yaml", "f.yaml", "f.yaml.skip"] {
+            fs::write(dir.path().join(name), name)?;
+        }
+        let contents = read(dir.path());
+        assert_eq!(contents.files.keys().collect::<Vec<_>>(), ["a.yaml", "b.yml", "sub/c.json"]);
+        assert_eq!(contents.skipped, ["f.yaml"]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_change_is_noticed_soon() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let changes = Changes::listen(dir.path());
+            fs::write(dir.path().join("a.yaml"), "x")?;
+            tokio::time::timeout(Duration::from_secs(3), changes.next()).await?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,10 @@
+//! The manifests folder: what lies in it is kept applied, what leaves it is deleted.
+
+mod bundled;
+mod documents;
+mod folder;
+mod keeper;
+mod record;
+
+pub use bundled::{Substitution, install};
+pub use keeper::keep_applied;

@@ -1,0 +1,207 @@
+//! The order in which things come up, and go down.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use tokio::net::UnixStream;
+
+use super::{address, endpoints, files, ready, services};
+use crate::api::{Applier, Client};
+use crate::manifests;
+use crate::node_address::Changes;
+use crate::notify::{Event, Notifier};
+use crate::paths;
+use crate::settings::Settings;
+use crate::supervise::{Cgroups, Service};
+
+/// Time for a component to end by SIGTERM.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+/// Time for all pods to end when the node shuts down: the agent's own limit is a minute.
+const PODS_GRACE: Duration = Duration::from_secs(75);
+/// Bundled deployments, by the name of the manifest.
+const DEPLOYMENTS: [&str; 2] = ["coredns", "metrics-server"];
+
+/// A server and node, and what runs of it.
+pub struct Node {
+    settings: Settings,
+    notifier: Notifier,
+    cgroups: Cgroups,
+    containerd: Option<Service>,
+    server: Option<Service>,
+    agent: Option<Service>,
+}
+
+impl Node {
+    /// Nothing runs yet.
+    pub fn new(settings: Settings, notifier: Notifier) -> Self {
+        let cgroups = Cgroups::delegated();
+        Node { settings, notifier, cgroups, containerd: None, server: None, agent: None }
+    }
+
+    /// Brings everything up and keeps it so. Ends only by an error, or by being dropped; then [`Node::stop`] is to be
+    /// called.
+    pub async fn run(&mut self) -> Result<Infallible> {
+        let changes = Changes::listen();
+        self.start_containerd()?;
+        self.start_server()?;
+        let client = self.client()?;
+        let addresses = self.start_agent(&changes, &client).await?;
+        let settings = self.settings.clone();
+        let record = settings.paths.server("applied.json");
+        let folder = settings.paths.manifests();
+        tokio::select! {
+            failed = manifests::keep_applied(&client, &folder, &record) => failed,
+            failed = self.follow(&changes, &client, addresses) => failed,
+        }
+    }
+
+    fn start_containerd(&mut self) -> Result<()> {
+        let subnets = self.settings.first_node_networks();
+        files::cni(&self.settings, &subnets).context("configuring the pods' network")?;
+        if self.settings.args.runtime.container_runtime_endpoint.is_none() {
+            files::containerd(&self.settings).context("configuring containerd")?;
+            self.containerd = Some(services::containerd(&self.settings, &self.cgroups));
+        }
+        Ok(())
+    }
+
+    fn start_server(&mut self) -> Result<()> {
+        self.notifier.status("preparing certificates");
+        self.prepare_pki(&address::known(&self.settings))?;
+        if let Some(words) = files::credentials(&self.settings).context("preparing credentials")? {
+            println!("k3s: warning: {words}");
+        }
+        self.notifier.event(Event::PkiReady);
+        files::server(&self.settings).context("configuring the server")?;
+        self.server = Some(services::server(&self.settings, &self.cgroups));
+        self.notifier.event(Event::ServerStarted);
+        files::bundled_manifests(&self.settings)
+    }
+
+    fn prepare_pki(&self, addresses: &[IpAddr]) -> Result<()> {
+        for line in files::pki(&self.settings, addresses)? {
+            println!("k3s: made certificate {line}");
+        }
+        Ok(())
+    }
+
+    fn client(&self) -> Result<Client> {
+        let tls = |name: &str| self.settings.paths.tls(name);
+        let url = self.settings.api_url();
+        Client::new(&url, &tls("server-ca.crt"), &tls("client-supervisor.crt"), &tls("client-supervisor.key"))
+    }
+
+    /// Waits for containerd, an address and the API, side by side, then starts the agent.
+    async fn start_agent(&mut self, changes: &Changes, client: &Client) -> Result<Vec<IpAddr>> {
+        self.notifier.status("waiting for the API");
+        let containerd = async {
+            wait_for_containerd(&self.settings).await;
+            self.notifier.event(Event::ContainerdReady);
+        };
+        let api = async {
+            ready::api(client).await;
+            self.notifier.event(Event::ApiReady);
+        };
+        let ((), (), found) = tokio::join!(containerd, api, address::wait(&self.settings, changes));
+        let (addresses, words) = found?;
+        if let Some(words) = words {
+            self.notifier.status(&words);
+        }
+        self.prepare_pki(&addresses)?;
+        files::agent(&self.settings, &addresses).context("configuring the agent")?;
+        self.agent = Some(services::agent(&self.settings, &self.cgroups));
+        Ok(addresses)
+    }
+
+    /// Reports the node and its pods as they come up; then follows the node's address.
+    async fn follow(&self, changes: &Changes, client: &Client, addresses: Vec<IpAddr>) -> Result<Infallible> {
+        let up = async {
+            self.report(client).await;
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            never = up => match never {},
+            failed = self.follow_address(changes, client, addresses) => failed,
+        }
+    }
+
+    async fn report(&self, client: &Client) {
+        self.notifier.status("waiting for the node");
+        let name = &self.settings.node_name;
+        ready::node(client, name).await;
+        self.notifier.event(Event::NodeReady);
+        self.notifier.ready();
+        ready::label_node(client, name).await;
+        let wanted: Vec<&str> = DEPLOYMENTS.into_iter().filter(|d| self.is_bundled(d)).collect();
+        if !wanted.is_empty() {
+            self.notifier.status(&format!("node {name} is Ready, waiting for its system pods"));
+            ready::deployments(client, &wanted).await;
+            self.notifier.event(Event::SystemPodsRunning);
+        }
+        self.notifier.status(&format!("node {name} is Ready"));
+    }
+
+    fn is_bundled(&self, name: &str) -> bool {
+        let manifest = self.settings.paths.manifests().join(format!("{name}.yaml"));
+        manifest.exists() && !manifest.with_extension("yaml.skip").exists()
+    }
+
+    /// Publishes the API's address, and again whenever the node has another one; the agent is then started anew.
+    async fn follow_address(&self, changes: &Changes, client: &Client, mut addresses: Vec<IpAddr>) -> Result<Infallible> {
+        loop {
+            self.publish(client, &addresses).await;
+            let address = address::changed(&self.settings, changes, &addresses).await;
+            addresses = vec![address];
+            self.notifier.status(&format!("the node's address is now {address}"));
+            self.prepare_pki(&addresses)?;
+            files::agent(&self.settings, &addresses).context("configuring the agent")?;
+            if let Some(agent) = &self.agent {
+                agent.restart();
+            }
+        }
+    }
+
+    async fn publish(&self, client: &Client, addresses: &[IpAddr]) {
+        let listener = &self.settings.args.listener;
+        let Some(address) = listener.advertise_address.or(addresses.first().copied()) else { return };
+        let port = listener.advertise_port.unwrap_or(listener.https_listen_port);
+        let mut pause = Duration::from_millis(100);
+        while let Err(error) = endpoints::publish(&mut Applier::new(client), address, port).await {
+            println!("k3s: {error:#}");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+    }
+
+    /// Ends everything. Pods stay, unless the agent is sent SIGUSR1: then it stops them first, while the server can
+    /// still be told.
+    pub async fn stop(&mut self, agent_signal: Signal) {
+        self.notifier.stopping();
+        let grace = if agent_signal == Signal::SIGUSR1 { PODS_GRACE } else { STOP_GRACE };
+        self.notifier.status("stopping the agent");
+        stop(self.agent.take(), agent_signal, grace).await;
+        self.notifier.status("stopping the server");
+        stop(self.server.take(), Signal::SIGTERM, STOP_GRACE).await;
+        self.notifier.status("stopping containerd");
+        stop(self.containerd.take(), Signal::SIGTERM, STOP_GRACE).await;
+        self.notifier.status("stopped");
+    }
+}
+
+async fn stop(service: Option<Service>, signal: Signal, grace: Duration) {
+    if let Some(service) = service {
+        service.stop(signal, grace).await;
+    }
+}
+
+/// Waits until containerd's socket accepts connections.
+async fn wait_for_containerd(settings: &Settings) {
+    let given = settings.args.runtime.container_runtime_endpoint.as_ref();
+    let socket = given.map(|e| e.trim_start_matches("unix://").into()).unwrap_or_else(paths::containerd_socket);
+    while UnixStream::connect(&socket).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
