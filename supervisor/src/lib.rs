@@ -5,10 +5,12 @@
 //! `supervisor.run(goal) -> End`, and for the command line `systemctl_main(&[String]) -> i32`,
 //! `shutdown_main(applet, &[String]) -> i32`, `logs_main(&[String]) -> i32`.
 
+pub mod control;
 pub mod environment;
 pub mod event;
 pub mod launch;
 pub mod log;
+pub mod manager;
 pub mod options;
 pub mod plan;
 pub mod readiness;
@@ -18,4 +20,5 @@ pub mod unit;
 pub mod users;
 
 pub use event::Event;
+pub use manager::Supervisor;
 pub use options::{End, Options};

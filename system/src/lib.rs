@@ -19,6 +19,7 @@ pub mod uevent;
 
 pub mod cgroup;
 pub mod notify;
+pub mod power_key;
 pub mod process;
 pub mod signals;
 pub mod command;

@@ -595,3 +595,43 @@ pub fn adopt_orphans() -> io::Result<()> {
         _ => Err(io::Error::last_os_error()),
     }
 }
+
+/// Whether any process but PID 1 and the kernel's is left. Only PID 1 can tell; elsewhere: no.
+pub fn any_other() -> bool {
+    if std::process::id() != 1 {
+        return false;
+    }
+    let Ok(entries) = std::fs::read_dir("/proc") else { return false };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let stats = pids.filter(|&pid| pid != 1).map(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")));
+    stats.flatten().any(|stat| is_user_process(&stat))
+}
+
+/// Reads `/proc/PID/stat`: neither a zombie nor a kernel thread.
+fn is_user_process(stat: &str) -> bool {
+    const PF_KTHREAD: u64 = 0x0020_0000;
+    // The name in parentheses may hold anything, parentheses too.
+    let Some((_, fields)) = stat.rsplit_once(')') else { return false };
+    let fields: Vec<_> = fields.split_whitespace().collect();
+    let flags = fields.get(6).and_then(|flags| flags.parse::<u64>().ok());
+    fields.first() != Some(&"Z") && flags.is_some_and(|flags| flags & PF_KTHREAD == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_threads_and_zombies_are_no_user_processes() {
+        assert!(is_user_process("812 (a) b) S 1 812 812 0 -1 4194304 100 0"));
+        assert!(!is_user_process("812 (sh) Z 1 812 812 0 -1 4194304 100 0"));
+        assert!(!is_user_process("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0"));
+        assert!(!is_user_process("nonsense"));
+    }
+
+    #[test]
+    fn steps_have_systemds_exit_codes() {
+        assert_eq!(Step::Execute as i32, 203);
+        assert!(Step::ALL.iter().all(|step| !step.text().is_empty()));
+    }
+}

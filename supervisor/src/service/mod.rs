@@ -266,6 +266,11 @@ impl Service {
         }
     }
 
+    /// It was told to end by itself: it is not started again.
+    pub fn expect_end(&mut self) {
+        self.stop_asked = true;
+    }
+
     /// Forgets a failure and the start limit.
     pub fn reset_failed(&mut self) {
         self.starts.clear();

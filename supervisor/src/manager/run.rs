@@ -1,0 +1,311 @@
+//! The loop: wait for something to happen, then let every part look at what is theirs.
+
+use std::os::fd::AsFd;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use system::process::{self, ExecResult};
+
+use super::Supervisor;
+use crate::event::now_ms;
+use crate::launch::listens_to_notifications;
+use crate::log::stamp;
+use crate::readiness::dbus::Bus;
+use crate::readiness::port_is_open;
+use crate::service::{Notice, Outcome, Phase, Role};
+use crate::unit::{NotifyAccess, Type};
+
+/// How often ports, files and a bus that does not listen yet are looked at, in milliseconds.
+const LOOK_INTERVAL: u64 = 20;
+
+/// How often stopping services are looked at besides when a child ends, in milliseconds.
+const STOP_INTERVAL: u64 = 200;
+
+/// How often new power keys are looked for: often while drivers load, in milliseconds.
+const KEY_INTERVALS: (u64, u64) = (2_000, 30_000);
+
+/// Until when that is, in milliseconds since the machine's start.
+const DRIVERS_LOADED: u64 = 120_000;
+
+impl Supervisor {
+    /// Waits until something happens or is due, and handles it.
+    pub(super) fn wait(&mut self) {
+        let timeout = self.timeout();
+        let outputs = {
+            let (mut polled, outputs) = self.descriptors();
+            // An interrupted or failed poll is a turn in which everything is looked at.
+            let _ = poll(&mut polled, timeout);
+            let ready = polled.iter().map(|it| it.revents().is_some_and(|events| !events.is_empty()));
+            let fixed = polled.len().saturating_sub(outputs.len());
+            let ready: Vec<bool> = ready.skip(fixed).collect();
+            outputs.into_iter().zip(ready).filter(|(_, ready)| *ready).map(|(unit, _)| unit).collect::<Vec<_>>()
+        };
+        self.take_signals();
+        for unit in outputs {
+            self.drain(&unit);
+        }
+        self.take_notifications();
+        self.take_executed();
+        self.take_exits();
+        self.take_bus();
+        self.look_at_watched();
+        self.take_power_keys();
+        self.tick();
+        self.serve_control();
+    }
+
+    /// Everything to poll; the units at the end are those of the last descriptors, in their order.
+    fn descriptors(&self) -> (Vec<PollFd<'_>>, Vec<String>) {
+        let mut polled = Vec::new();
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        polled.extend(self.signals.as_ref().map(|it| readable(it.as_fd())));
+        polled.extend(self.notify.as_ref().map(|it| readable(it.as_fd())));
+        polled.extend(self.bus.as_ref().map(|it| readable(it.as_fd())));
+        polled.extend(self.power_keys.descriptors().map(readable));
+        polled.extend(self.control.iter().flat_map(|control| control.polled()));
+        for runtime in self.services.values() {
+            polled.extend(runtime.starting.iter().map(|(_, _, result)| readable(result.as_fd())));
+        }
+        let mut outputs = Vec::new();
+        for (unit, runtime) in &self.services {
+            if let Some((reading, _)) = &runtime.pipe {
+                polled.push(readable(reading.as_fd()));
+                outputs.push(unit.clone());
+            }
+        }
+        (polled, outputs)
+    }
+
+    /// How long nothing needs to be done unasked.
+    fn timeout(&self) -> PollTimeout {
+        let now = now_ms();
+        let mut next = self.next_key_scan.max(now + 1);
+        for runtime in self.services.values() {
+            next = next.min(runtime.service.deadline.unwrap_or(u64::MAX));
+            if runtime.is_watched && self.needs_looks(runtime) {
+                next = next.min(now + LOOK_INTERVAL);
+            }
+            if matches!(runtime.service.phase, Phase::Terminating | Phase::Killing) {
+                next = next.min(now + STOP_INTERVAL);
+            }
+        }
+        next = next.min(self.ending_deadline().unwrap_or(u64::MAX));
+        let wait = next.saturating_sub(now).min(60_000);
+        PollTimeout::try_from(i32::try_from(wait).unwrap_or(60_000)).unwrap_or(PollTimeout::ZERO)
+    }
+
+    fn needs_looks(&self, runtime: &super::runtime::Runtime) -> bool {
+        runtime.service.settings.effective_type() != Type::Dbus || self.bus.is_none()
+    }
+
+    fn tick(&mut self) {
+        let now = now_ms();
+        let due: Vec<_> = self
+            .services
+            .iter()
+            .filter(|(_, it)| it.service.deadline.is_some_and(|deadline| deadline <= now))
+            .map(|(unit, _)| unit.clone())
+            .collect();
+        for unit in due {
+            if let Some(runtime) = self.services.get_mut(&unit) {
+                let actions = runtime.service.tick(now);
+                self.perform(&unit, actions);
+            }
+        }
+        let stopping = |it: &super::runtime::Runtime| {
+            matches!(it.service.phase, Phase::Terminating | Phase::Killing)
+                || it.service.phase == Phase::Running && it.service.main_pid.is_none()
+        };
+        let stopping: Vec<_> =
+            self.services.iter().filter(|(_, it)| stopping(it)).map(|(unit, _)| unit.clone()).collect();
+        for unit in stopping {
+            let actions = self.check_group(&unit);
+            self.perform(&unit, actions);
+        }
+    }
+
+    /// Collects ended children, ours and orphans.
+    fn take_exits(&mut self) {
+        for (pid, exit) in process::reap() {
+            let Some(unit) = self.processes.remove(&pid) else { continue };
+            self.drain(&unit);
+            self.take_result_of(&unit, pid);
+            let Some(runtime) = self.services.get_mut(&unit) else { continue };
+            let failure = runtime.exec_failure.take();
+            let actions = runtime.service.exited(pid, exit, now_ms());
+            if let (Some(reason), Outcome::Code(_)) = (failure, &runtime.service.outcome) {
+                runtime.service.outcome = Outcome::Resources(reason);
+            }
+            self.perform(&unit, actions);
+        }
+    }
+
+    fn take_executed(&mut self) {
+        let pids: Vec<_> = self
+            .services
+            .iter()
+            .flat_map(|(unit, it)| it.starting.iter().map(|(pid, ..)| (unit.clone(), *pid)))
+            .collect();
+        for (unit, pid) in pids {
+            self.take_result_of(&unit, pid);
+        }
+    }
+
+    /// Looks whether a process has executed its program, and tells its service.
+    fn take_result_of(&mut self, unit: &str, pid: i32) {
+        let Some(runtime) = self.services.get_mut(unit) else { return };
+        let Some(at) = runtime.starting.iter().position(|(it, ..)| *it == pid) else { return };
+        let Some((_, role, result)) = runtime.starting.get(at) else { return };
+        let (role, result) = (*role, process::exec_result(result));
+        match result {
+            ExecResult::Pending => return,
+            ExecResult::Executed => {
+                runtime.starting.remove(at);
+                if role == Role::Main {
+                    let actions = runtime.service.executed(now_ms());
+                    self.perform(unit, actions);
+                }
+            }
+            ExecResult::Failed(step, error) => {
+                runtime.starting.remove(at);
+                let text = format!("{}: {error}", step.text());
+                runtime.exec_failure = Some(text.clone());
+                self.note(unit, &text);
+            }
+        }
+    }
+
+    fn take_notifications(&mut self) {
+        while let Some(message) = self.notify.as_ref().and_then(|notify| notify.receive()) {
+            let notice = Notice::parse(&message.text);
+            match self.sender(message.pid) {
+                Some(unit) => self.notified(&unit, &notice),
+                None => self.tell(&format!("a notification of process {} belongs to no unit", message.pid)),
+            }
+        }
+    }
+
+    fn notified(&mut self, unit: &str, notice: &Notice) {
+        let now = now_ms();
+        if let (Some(status), false) = (&notice.status, self.is_active(unit)) {
+            self.tell(&format!("{}: {status}", unit.strip_suffix(".service").unwrap_or(unit)));
+        }
+        for event in &notice.events {
+            self.event(unit, event, None, None);
+        }
+        let Some(runtime) = self.services.get_mut(unit) else { return };
+        let actions = runtime.service.noticed(notice, now);
+        if let Some(pid) = notice.main_pid {
+            self.processes.insert(pid, unit.to_owned());
+        }
+        self.perform(unit, actions);
+    }
+
+    /// The unit whose notifications a process may send.
+    fn sender(&self, pid: i32) -> Option<String> {
+        let unit = match self.processes.get(&pid) {
+            Some(unit) => unit.clone(),
+            None => {
+                let path = system::cgroup::of_process(pid)?;
+                let (_, below) = path.split_once("/system.slice/")?;
+                below.split('/').next()?.to_owned()
+            }
+        };
+        let service = &self.services.get(&unit)?.service;
+        let allowed = match service.settings.notify_access {
+            _ if !listens_to_notifications(&service.settings) => false,
+            NotifyAccess::None | NotifyAccess::Main => service.main_pid == Some(pid),
+            NotifyAccess::Exec => [service.main_pid, service.control_pid].contains(&Some(pid)),
+            NotifyAccess::All => true,
+        };
+        allowed.then_some(unit)
+    }
+
+    fn take_bus(&mut self) {
+        let Some(bus) = &mut self.bus else { return };
+        match bus.take_owned() {
+            Ok(names) => names.iter().for_each(|name| self.bus_name_owned(name)),
+            Err(_) => {
+                // The bus went away; it is asked again when it is back.
+                self.bus = None;
+                self.services.values_mut().for_each(|runtime| runtime.is_asked = false);
+            }
+        }
+    }
+
+    fn bus_name_owned(&mut self, name: &str) {
+        let waits = |it: &super::runtime::Runtime| {
+            it.is_watched && it.service.settings.bus_name.as_deref() == Some(name)
+        };
+        let found = self.services.iter().find(|(_, it)| waits(it)).map(|(unit, _)| unit.clone());
+        if let Some(unit) = found {
+            self.watched_is_ready(&unit);
+        }
+    }
+
+    /// Looks at the ports and files that services wait for, and asks the bus for their names.
+    pub(super) fn look_at_watched(&mut self) {
+        let watched: Vec<_> =
+            self.services.iter().filter(|(_, it)| it.is_watched).map(|(unit, _)| unit.clone()).collect();
+        for unit in watched {
+            let Some(runtime) = self.services.get(&unit) else { continue };
+            let settings = &runtime.service.settings;
+            if settings.effective_type() == Type::Dbus {
+                self.ask_bus(&unit);
+                continue;
+            }
+            let port = settings.own.ready_port.is_none_or(port_is_open);
+            let file = settings.own.ready_file.as_ref().is_none_or(|file| std::path::Path::new(file).exists());
+            if port && file {
+                self.watched_is_ready(&unit);
+            }
+        }
+    }
+
+    fn ask_bus(&mut self, unit: &str) {
+        let Some(runtime) = self.services.get_mut(unit) else { return };
+        let Some(name) = runtime.service.settings.bus_name.clone() else {
+            return self.watched_is_ready(unit);
+        };
+        if self.bus.is_none() {
+            self.bus = Bus::connect(&self.options.bus_socket).ok();
+            self.services.values_mut().for_each(|runtime| runtime.is_asked = false);
+        }
+        let (Some(bus), Some(runtime)) = (&mut self.bus, self.services.get_mut(unit)) else { return };
+        if !runtime.is_asked {
+            runtime.is_asked = bus.watch(&name).is_ok();
+        }
+    }
+
+    fn watched_is_ready(&mut self, unit: &str) {
+        let Some(runtime) = self.services.get_mut(unit) else { return };
+        runtime.is_watched = false;
+        let actions = runtime.service.ready(now_ms());
+        self.perform(unit, actions);
+    }
+
+    fn take_power_keys(&mut self) {
+        let now = now_ms();
+        if !self.options.power_key {
+            self.next_key_scan = u64::MAX;
+            return;
+        }
+        if now >= self.next_key_scan {
+            self.power_keys.scan();
+            let (often, seldom) = KEY_INTERVALS;
+            self.next_key_scan = now + if now < DRIVERS_LOADED { often } else { seldom };
+        }
+        if self.power_keys.is_pressed() {
+            self.tell("The power key was pressed.");
+            self.begin_end(crate::options::End::PowerOff, false);
+        }
+    }
+
+    /// Takes the rest of every service's output before the end.
+    pub(super) fn drain_all(&mut self) {
+        let stamp = stamp::now();
+        for runtime in self.services.values_mut() {
+            runtime.drain(&stamp);
+            runtime.log.flush(&stamp);
+        }
+    }
+}
