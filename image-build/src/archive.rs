@@ -168,10 +168,9 @@ mod tests {
         let mut out = Vec::new();
         write_cpio(&tree, 0x10, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        let expected = "07070100000001000081ED0000000000000000000000010000001000000005\
-                        00000000000000000000000000000000\
-                        0000000500000000init\0\0\0hello\0\0\0070701";
-        assert!(text.starts_with(expected), "{text:?}");
+        let numbers = [1, 0o100755, 0, 0, 1, 0x10, 5, 0, 0, 0, 0, 5, 0].map(|number| format!("{number:08X}")).concat();
+        let expected = format!("070701{numbers}init\0\0hello\0\0\0070701");
+        assert!(text.starts_with(&expected), "{text:?}");
         assert_eq!(text.len() % 4, 0);
     }
 }

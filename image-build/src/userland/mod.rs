@@ -20,9 +20,9 @@ pub struct Identity<'a> {
 /// From the unpacked packages to the contents of `/usr` (paths relative to it).
 pub fn usr_of(mut root: Tree, release: &str) -> Result<Tree> {
     let debian = root.text("etc/debian_version").unwrap_or_default();
-    trim::trim(&mut root)?;
     accounts::write(&mut root)?;
     certificates(&mut root)?;
+    trim::trim(&mut root)?;
     links::write(&mut root);
     launch_helper(&mut root);
     var_folders(&mut root);

@@ -1,0 +1,1 @@
+export EDITOR="${EDITOR:-vi}" PAGER="${PAGER:-less}"
