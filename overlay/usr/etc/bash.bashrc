@@ -20,13 +20,3 @@ else
   PS1='\[\e[32m\]\h [\w]$\[\e[0m\] '
 fi
 alias ls='ls --color=auto' ll='ls -l --color=auto' vim=vi
-# A serial line does not tell its size; without this, long lines wrap at the wrong place.
-case "$(tty)" in
-/dev/ttyS* | /dev/ttyAMA* | /dev/hvc*)
-  if [ -z "${COLUMNS_ASKED-}" ] && IFS='[;' read -rsd R -t 1 -p $'\e7\e[r\e[999;999H\e[6n\e8' _ rows columns && [ -n "$columns" ]; then
-    stty rows "$rows" cols "$columns"
-  fi
-  export COLUMNS_ASKED=1
-  unset rows columns
-  ;;
-esac
