@@ -56,7 +56,7 @@ fn trust(settings: &Settings, flags: Flags) -> Flags {
         .set("requestheader-extra-headers-prefix", "X-Remote-Extra-")
         .set("requestheader-group-headers", "X-Remote-Group")
         .set("requestheader-username-headers", "X-Remote-User")
-        .set("service-account-key-file", tls("service.key"))
+        .set("service-account-key-file", tls("service.pub"))
         .set("service-account-signing-key-file", tls("service.key"))
 }
 

@@ -2,7 +2,7 @@ use crate::paths::{program, run, text};
 use crate::settings::Settings;
 
 /// containerd's configuration file (TOML, version 3). What a Kubernetes node on our kernel cannot use is off: each
-/// plugin costs time at start and memory ever after.
+/// plugin costs time at start and memory ever after. The user's additions are in `config-v3.toml.d`, as in k3s.
 pub fn config(settings: &Settings) -> String {
     let quote = |path: std::path::PathBuf| format!("{:?}", text(path));
     let agent = |name: &str| quote(settings.paths.agent(name));
@@ -10,6 +10,7 @@ pub fn config(settings: &Settings) -> String {
         r#"version = 3
 root = {root}
 state = {state}
+imports = [{drop_ins}]
 disabled_plugins = [{disabled}]
 
 [grpc]
@@ -44,6 +45,7 @@ SystemdCgroup = false
 "#,
         root = agent("containerd"),
         state = quote(run("containerd")),
+        drop_ins = agent("etc/containerd/config-v3.toml.d/*.toml"),
         disabled = disabled(),
         socket = quote(crate::paths::containerd_socket()),
         snapshotter = settings.args.runtime.snapshotter,

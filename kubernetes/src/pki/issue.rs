@@ -35,6 +35,14 @@ pub fn key() -> Result<KeyPair> {
     KeyPair::generate().context("making a key")
 }
 
+/// A key as it was kept.
+///
+/// # Errors
+/// A text that is no key.
+pub fn read_key(pem: &str) -> Result<KeyPair> {
+    KeyPair::from_pem(pem).context("reading a key")
+}
+
 /// A new self-signed CA.
 ///
 /// # Errors

@@ -43,12 +43,14 @@ pub fn file(paths: &Paths, leaf: &Leaf, extension: &str) -> PathBuf {
     }
 }
 
+/// The key that signs service account tokens, and its public half: the API server reads no EC key of this form for
+/// checking.
 fn ensure_service_key(paths: &Paths) -> Result<()> {
     let path = paths.tls("service.key");
-    if path.exists() {
-        return Ok(());
-    }
-    durable::write(&path, issue::key()?.serialize_pem(), 0o600)
+    let key = if path.exists() { issue::read_key(&read(&path)?)? } else { issue::key()? };
+    durable::write_if_changed(&path, key.serialize_pem(), 0o600)?;
+    durable::write_if_changed(&paths.tls("service.pub"), key.public_key_pem(), 0o644)?;
+    Ok(())
 }
 
 fn ensure_ca(paths: &Paths, ca: Ca, now: OffsetDateTime) -> Result<Pair> {

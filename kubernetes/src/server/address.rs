@@ -11,8 +11,8 @@ use crate::settings::Settings;
 
 /// How long the start waits for an address before it goes on without.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The interface and address of a node that has none.
-const DUMMY: (&str, Ipv4Addr) = ("k3s-nonet", Ipv4Addr::new(10, 255, 255, 254));
+/// The address of a node that has none. It lies on the loopback interface, which is always there.
+const OWN: Ipv4Addr = Ipv4Addr::new(10, 255, 255, 254);
 
 /// The addresses that are known without waiting: given ones, else what the machine has.
 pub fn known(settings: &Settings) -> Vec<IpAddr> {
@@ -25,7 +25,7 @@ pub fn known(settings: &Settings) -> Vec<IpAddr> {
 /// Waits for an address; without any in time, the node gets one of its own, so that it works with itself.
 ///
 /// # Errors
-/// When the dummy interface cannot be made.
+/// When the node's own address cannot be set.
 pub async fn wait(settings: &Settings, changes: &Changes) -> Result<(Vec<IpAddr>, Option<String>)> {
     let known = known(settings);
     if !known.is_empty() {
@@ -34,10 +34,9 @@ pub async fn wait(settings: &Settings, changes: &Changes) -> Result<(Vec<IpAddr>
     if let Ok(address) = tokio::time::timeout(PATIENCE, changes.wait()).await {
         return Ok((vec![address], None));
     }
-    let (interface, address) = DUMMY;
-    make_dummy(interface, address).await.with_context(|| format!("making the interface {interface}"))?;
-    let words = format!("no network yet: the node goes on with {address} on {interface} until there is one");
-    Ok((vec![address.into()], Some(words)))
+    ip(&["address", "replace", &format!("{OWN}/32"), "dev", "lo", "scope", "global"]).await?;
+    let words = format!("no network yet: the node goes on with the address {OWN} of its own until there is one");
+    Ok((vec![OWN.into()], Some(words)))
 }
 
 /// Waits until the node's address is another one than `used`. Given addresses never change.
@@ -51,14 +50,6 @@ pub async fn changed(settings: &Settings, changes: &Changes, used: &[IpAddr]) ->
             return address;
         }
     }
-}
-
-async fn make_dummy(interface: &str, address: Ipv4Addr) -> Result<()> {
-    if !std::path::Path::new("/sys/class/net").join(interface).exists() {
-        ip(&["link", "add", interface, "type", "dummy"]).await?;
-    }
-    ip(&["address", "replace", &format!("{address}/32"), "dev", interface]).await?;
-    ip(&["link", "set", interface, "up"]).await
 }
 
 async fn ip(args: &[&str]) -> Result<()> {

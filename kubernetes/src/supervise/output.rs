@@ -52,10 +52,12 @@ impl Output {
     }
 }
 
-/// Lines of the lowest level: klog's `I0102 …` and logrus' `level=info`.
+/// Lines of the lowest level: klog's `I0102 …` and logrus' `level=info`; and what the API server says at each start
+/// about versions that it no longer has.
 fn is_chatter(line: &str) -> bool {
     let klog = line.strip_prefix('I').is_some_and(|rest| rest.get(..4).is_some_and(is_digits));
-    klog || line.contains(" level=info ") || line.contains(" level=debug ")
+    let absent = line.ends_with("because it has no resources.");
+    klog || absent || line.contains(" level=info ") || line.contains(" level=debug ")
 }
 
 fn is_digits(text: &str) -> bool {
