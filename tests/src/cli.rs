@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::suite::{self, Level, Run};
-use crate::{scenarios, vm};
+use crate::{bench, scenarios, vm};
 
 /// Boots k3OS in virtual machines: to test it, and to use it.
 #[derive(Debug, Parser)]
@@ -23,6 +23,8 @@ enum Command {
     Run(RunArguments),
     /// Boot the live ISO to a Ready node and stay attached to its console
     Vm(VmArguments),
+    /// Measure times, memory and sizes, and compare them with the goals
+    Bench(BenchArguments),
 }
 
 #[derive(Debug, Args)]
@@ -69,11 +71,25 @@ struct VmArguments {
     cpus: u32,
 }
 
+#[derive(Debug, Args)]
+struct BenchArguments {
+    /// The folder that `make image` filled
+    #[arg(long, default_value = "dist/artifacts")]
+    artifacts: PathBuf,
+    /// How many boots; the table has medians
+    #[arg(long, default_value_t = 3)]
+    boots: usize,
+    /// Where the numbers go, as JSON
+    #[arg(long, default_value = "dist/bench.json")]
+    output: PathBuf,
+}
+
 /// Reads the command line and does what it says.
 pub fn main() -> Result<ExitCode> {
     match Cli::parse().command {
         Command::Run(arguments) => run(arguments),
         Command::Vm(arguments) => vm::run(&arguments.into()).map(|()| ExitCode::SUCCESS),
+        Command::Bench(arguments) => bench::run(&arguments.into()).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -110,6 +126,16 @@ impl From<VmArguments> for vm::Options {
             uefi: arguments.uefi,
             memory_mib: arguments.memory,
             cpus: arguments.cpus,
+        }
+    }
+}
+
+impl From<BenchArguments> for bench::Options {
+    fn from(arguments: BenchArguments) -> Self {
+        Self {
+            artifacts: arguments.artifacts,
+            boots: arguments.boots,
+            output: arguments.output,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! End-to-end scenarios on real images in virtual machines, and a machine to play with.
 
 mod accel;
+mod bench;
 mod cli;
 mod disk;
 mod guest;

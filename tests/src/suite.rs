@@ -5,7 +5,7 @@ mod report;
 mod schedule;
 
 pub use lab::{Lab, Setup};
-pub use report::{Run, cache_dir, list, run};
+pub use report::{Run, cache_dir, list, run, scratch};
 
 /// A check: what it needs is in the lab, its error says what is wrong.
 pub type Check = fn(&mut Lab) -> anyhow::Result<()>;

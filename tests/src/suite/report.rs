@@ -89,8 +89,9 @@ fn report(trials: Vec<Trial>) -> Conclusion {
     libtest_mimic::run(&arguments, trials)
 }
 
-/// In the cache rather than in /tmp, which may be memory; its path is short enough for sockets.
-fn scratch() -> Result<tempfile::TempDir> {
+/// A folder for disks and sockets: in the cache rather than in /tmp, which may be memory; its path is short enough
+/// for sockets.
+pub fn scratch() -> Result<tempfile::TempDir> {
     let dir = cache_dir()?.join("tests");
     std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
     tempfile::Builder::new()

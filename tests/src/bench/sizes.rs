@@ -1,0 +1,106 @@
+//! How large the artefacts are, and what is largest in `/usr`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::release::Release;
+use crate::tool::{self, text};
+
+/// How many of the largest files are told.
+const LARGEST: usize = 15;
+
+/// Sizes in bytes, largest first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sizes {
+    /// The files that `make image` made.
+    pub artifacts: Vec<Size>,
+    /// The release's own files.
+    pub release: Vec<Size>,
+    /// The largest files in the squashfs, before compression.
+    pub largest: Vec<Size>,
+}
+
+/// A file's size.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Size {
+    /// Its name.
+    pub name: String,
+    /// In bytes.
+    pub bytes: u64,
+}
+
+impl Sizes {
+    /// The size of an artefact.
+    pub fn artifact(&self, name: &str) -> Option<u64> {
+        let found = self.artifacts.iter().find(|size| size.name == name)?;
+        Some(found.bytes)
+    }
+}
+
+/// Looks at the artefacts in `dir` and into the release.
+pub fn measure(dir: &Path, release: &Release) -> Result<Sizes> {
+    let squashfs = text(&release.dir().join("rootfs.squashfs"));
+    let listing = tool::run("unsquashfs", ["-lln", &squashfs])?;
+    Ok(Sizes {
+        artifacts: folder(dir)?,
+        release: folder(&release.dir())?,
+        largest: largest(&listing),
+    })
+}
+
+fn folder(dir: &Path) -> Result<Vec<Size>> {
+    let mut sizes = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))? {
+        let entry = entry?;
+        let data = entry.metadata()?;
+        if data.is_file() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            sizes.push(Size {
+                name,
+                bytes: data.len(),
+            });
+        }
+    }
+    Ok(sorted(sizes))
+}
+
+fn largest(listing: &str) -> Vec<Size> {
+    let mut sizes = sorted(listing.lines().filter_map(listed).collect());
+    sizes.truncate(LARGEST);
+    sizes
+}
+
+/// `-rwxr-xr-x 0/0   185000000 2026-11-21 08:00 squashfs-root/libexec/…`
+fn listed(line: &str) -> Option<Size> {
+    let mut columns = line.split_whitespace();
+    columns.next().filter(|mode| mode.starts_with('-'))?;
+    let bytes = columns.nth(1)?.parse().ok()?;
+    let name = columns
+        .nth(2)?
+        .trim_start_matches("squashfs-root/")
+        .to_owned();
+    Some(Size { name, bytes })
+}
+
+fn sorted(mut sizes: Vec<Size>) -> Vec<Size> {
+    sizes.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_count_and_the_largest_come_first() {
+        let listing = "drwxr-xr-x 0/0 300 2026-11-21 08:00 squashfs-root/lib\n\
+            -rw-r--r-- 0/0 10 2026-11-21 08:00 squashfs-root/lib/small\n\
+            -rwxr-xr-x 0/0 200 2026-11-21 08:00 squashfs-root/bin/large\n\
+            lrwxrwxrwx 0/0 5 2026-11-21 08:00 squashfs-root/x -> y\n";
+        let names: Vec<String> = largest(listing).into_iter().map(|size| size.name).collect();
+        assert_eq!(names, ["bin/large", "lib/small"]);
+    }
+}
