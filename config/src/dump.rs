@@ -40,6 +40,11 @@ pub(crate) fn section<S: Section>(section: &S) -> Json {
     Json::Object(named(section, camel_case))
 }
 
+/// The form with the names of the YAML dump at the top, for whoever walks it by the schema.
+pub(crate) fn snake(config: &Config) -> Json {
+    Json::Object(snake_section(config))
+}
+
 fn snake_section<S: Section>(section: &S) -> Map<String, Json> {
     named(section, str::to_owned)
 }

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod cmdline;
 pub mod dump;
+pub mod explain;
 pub mod model;
 pub mod schema;
 pub mod tree;

@@ -1,0 +1,151 @@
+//! What `k3os config` does, as text and an exit status; printing is the caller's.
+
+use std::path::{Path, PathBuf};
+
+use config::{Loaded, Severity, SourceKind};
+use system::host::Host;
+
+use crate::collect::{Collected, collect};
+use crate::facts::Facts;
+use crate::phase::Phase;
+use crate::step::Action;
+use crate::{Event, plan, run};
+
+/// What to print and how to exit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// For standard output.
+    pub text: String,
+    /// For error output.
+    pub notes: String,
+    /// The exit status.
+    pub code: u8,
+}
+
+/// `k3os config [--initrd|--boot|--install]`: applies a phase and tells each step. The status is 1 when a step failed or a
+/// source holds an error.
+pub fn apply(phase: Phase, root: &Path, cmdline: &str, host: &dyn Host) -> Answer {
+    let (mut text, mut notes) = (String::new(), String::new());
+    let summary = run(phase, root, cmdline, host, &mut |event| match event {
+        Event::Problem(problem) => notes.push_str(&format!("{problem}\n")),
+        Event::Step(outcome) if outcome.error.is_some() => notes.push_str(&format!("{outcome}\n")),
+        Event::Step(outcome) if outcome.changed => text.push_str(&format!("{outcome}\n")),
+        Event::Step(_) => {}
+    });
+    let code = u8::from(summary.failed + summary.errors > 0);
+    Answer { text, notes, code }
+}
+
+/// `k3os config --dump`: the configuration as YAML, secrets included.
+pub fn dump(root: &Path, cmdline: &str) -> Answer {
+    shown(&collect(root, cmdline).load(), config::dump::yaml)
+}
+
+/// `k3os config --dump-json`: the configuration in k3OS's JSON form, secrets included.
+pub fn dump_json(root: &Path, cmdline: &str) -> Answer {
+    shown(&collect(root, cmdline).load(), config::dump::json)
+}
+
+/// `k3os config explain [KEY]`: each value with its source, and what it replaced. Secrets are hidden.
+pub fn explain(root: &Path, cmdline: &str, key: Option<&str>) -> Answer {
+    let loaded = collect(root, cmdline).load();
+    let text = config::explain::text(&loaded, key.unwrap_or_default());
+    match key {
+        Some(key) if text.is_empty() => Answer {
+            notes: format!("{key} is not set\n"),
+            code: 1,
+            ..Answer::default()
+        },
+        _ => Answer {
+            text,
+            notes: problems(&loaded),
+            code: 0,
+        },
+    }
+}
+
+/// `k3os config validate [FILE…]`: what is wrong with the files together, from the lowest to the highest precedence, or,
+/// without files, with the sources of the machine. The status is 1 when there is an error.
+pub fn validate(root: &Path, cmdline: &str, files: &[PathBuf]) -> Answer {
+    let collected = if files.is_empty() {
+        collect(root, cmdline)
+    } else {
+        Collected::of_files(files)
+    };
+    let mut loaded = collected.load();
+    let refused = refused(&loaded);
+    loaded.problems.extend(refused);
+    let errors = loaded
+        .problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .count();
+    let text = if loaded.problems.is_empty() {
+        "no problems found\n".to_owned()
+    } else {
+        problems(&loaded)
+    };
+    Answer {
+        text,
+        notes: String::new(),
+        code: u8::from(errors > 0),
+    }
+}
+
+/// Values that are well-formed, but from which no step can be made: base64 that is none, and the like.
+fn refused(loaded: &Loaded) -> Vec<config::Problem> {
+    let mut found: Vec<config::Problem> = Vec::new();
+    for phase in [Phase::Initrd, Phase::Boot, Phase::Runtime] {
+        for step in plan(phase, loaded, &Facts::default()) {
+            let Action::Refuse(message) = step.action else {
+                continue;
+            };
+            let problem = config::Problem {
+                severity: Severity::Error,
+                source: step
+                    .origin
+                    .as_ref()
+                    .map(|origin| origin.source.clone())
+                    .unwrap_or_default(),
+                place: step.origin.as_ref().map(|origin| origin.place),
+                key: step.key,
+                message,
+                hint: None,
+            };
+            if !found.contains(&problem) {
+                found.push(problem);
+            }
+        }
+    }
+    found
+}
+
+fn shown(loaded: &Loaded, form: fn(&config::Config) -> String) -> Answer {
+    Answer {
+        text: form(&loaded.config),
+        notes: problems(loaded),
+        code: 0,
+    }
+}
+
+fn problems(loaded: &Loaded) -> String {
+    loaded
+        .problems
+        .iter()
+        .map(|problem| format!("{problem}\n"))
+        .collect()
+}
+
+impl Collected {
+    /// These files, whatever their names.
+    fn of_files(files: &[PathBuf]) -> Self {
+        let mut collected = Self::default();
+        for file in files {
+            collected.read_file(file, &file.to_string_lossy(), SourceKind::File, true);
+        }
+        collected
+    }
+}
+
+#[cfg(test)]
+mod tests;

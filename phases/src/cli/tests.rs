@@ -1,0 +1,79 @@
+use super::*;
+use std::fs;
+
+fn root(config: &str) -> tempfile::TempDir {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = root.path().join("var/lib/rancher/k3os");
+    fs::create_dir_all(&folder).expect("making a folder");
+    fs::write(folder.join("config.yaml"), config).expect("writing the configuration");
+    root
+}
+
+const SAMPLE: &str = "ssh_authorized_keys: [ssh-rsa one]\nwrite_files:\n- {path: /a, content: \"x<y\\n\"}\nhostname: h\n\
+     k3os: {token: 012, sysctl: {kernel.printk: 4 4 1 7}, k3s_args: server, install: {silent: yes}}\n";
+
+#[test]
+fn json_is_k3os_form_byte_for_byte() {
+    let root = root(SAMPLE);
+    let expected = "{\"sshAuthorizedKeys\":[\"ssh-rsa one\"],\"writeFiles\":[{\"encoding\":\"\",\"content\":\"x\\u003cy\\n\",\
+         \"owner\":\"\",\"path\":\"/a\",\"permissions\":\"\"}],\"hostname\":\"h\",\"k3os\":{\"sysctls\":{\"kernel.printk\":\"4 4 1 7\"},\
+         \"token\":\"012\",\"labels\":{\"a\":\"b\"},\"k3sArgs\":[\"server\"],\"install\":{\"silent\":true}}}\n";
+    assert_eq!(
+        dump_json(root.path(), "quiet k3os.labels.a=b").text,
+        expected
+    );
+}
+
+#[test]
+fn yaml_reads_back_as_the_same_configuration() {
+    let root = root(SAMPLE);
+    let yaml = dump(
+        root.path(),
+        "run_cmd=\"echo: 'a' #b\" k3os.labels[a/b]=yes k3os.password=$6$a$b",
+    )
+    .text;
+    assert!(!yaml.contains("install"), "{yaml}");
+    let second = self::root(&yaml);
+    assert_eq!(dump(second.path(), "").text, yaml);
+    assert!(yaml.contains("\n  labels:\n    a/b: \"yes\"\n"), "{yaml}");
+}
+
+#[test]
+fn validate_tells_file_line_key_and_status() {
+    let root = root("hostnam: a\nwrite_files:\n- path: /a\n  encoding: b64\n  content: '!!'\n");
+    let answer = validate(root.path(), "", &[]);
+    assert_eq!(answer.code, 1);
+    let file = "/var/lib/rancher/k3os/config.yaml";
+    assert!(
+        answer
+            .text
+            .starts_with(&format!("{file}:1:1: error: hostnam: ")),
+        "{}",
+        answer.text
+    );
+    assert!(
+        answer.text.contains(&format!(
+            "{file}:3:3: error: write_files[0]: reading the content as base64"
+        )),
+        "{}",
+        answer.text
+    );
+    assert_eq!(validate(Path::new("/nonexistent"), "", &[]).code, 0);
+    assert_eq!(
+        validate(Path::new("/nonexistent"), "", &["/nonexistent/file".into()]).code,
+        1
+    );
+}
+
+#[test]
+fn applying_a_broken_configuration_is_not_a_success() {
+    let root = root("hostnam: a\n");
+    let host = system::host::Recording::with_files([("/etc/shadow", "rancher:*:1::::::\n")]);
+    let answer = apply(Phase::Boot, root.path(), "", &host);
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer.notes.contains("did you mean hostname?"),
+        "{}",
+        answer.notes
+    );
+}

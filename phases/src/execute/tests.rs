@@ -1,0 +1,187 @@
+use super::*;
+use crate::phase::Phase;
+use config::{Source, SourceKind, load};
+use system::host::{Action as Done, Recording};
+
+fn host() -> Recording {
+    Recording::with_files([
+        ("/etc/shadow", "root:*:1::::::\nrancher:*:1::::::\n"),
+        (
+            "/etc/passwd",
+            "root:x:0:0::/root:/bin/sh\nrancher:x:1000:1000::/home/rancher:/bin/sh\n",
+        ),
+        ("/etc/group", "root:x:0:\nshadow:x:42:\nrancher:x:1000:\n"),
+        ("/etc/environment", "PATH=/usr/bin\n"),
+        ("/run/k3os/mode", "disk\n"),
+    ])
+}
+
+fn apply(phase: Phase, yaml: &str, host: &Recording) -> Vec<Outcome> {
+    let loaded = load(&[Source {
+        name: "f".into(),
+        kind: SourceKind::File,
+        bytes: yaml.into(),
+    }]);
+    let steps = crate::plan(phase, &loaded, &crate::Facts::gather(host));
+    execute(&steps, host, &mut |_| {})
+}
+
+const YAML: &str = "ssh_authorized_keys: [ssh-rsa one]\nhostname: h\nboot_cmd: [echo a]\n\
+     write_files: [{path: /var/x, content: hello, owner: rancher:shadow, permissions: 0600}]\n\
+     k3os: {password: rancher, token: K10abc, server_url: 'https://s:6443', environment: {A: b c}, modules: [kvm nested=1]}\n";
+
+#[test]
+fn everything_arrives_where_it_belongs() {
+    let host = host();
+    let outcomes = apply(Phase::Boot, YAML, &host);
+    assert!(
+        outcomes.iter().all(|outcome| outcome.error.is_none()),
+        "{outcomes:?}"
+    );
+    let keys = host
+        .text("/etc/ssh/authorized_keys.d/rancher")
+        .expect("a key file");
+    assert!(keys.ends_with("\nssh-rsa one\n"), "{keys}");
+    assert_eq!(host.text("/etc/hostname").as_deref(), Some("h\n"));
+    assert_eq!(
+        host.text("/run/k3os/k3s.env").as_deref(),
+        Some("K3S_TOKEN=K10abc\nK3S_URL=https://s:6443\n")
+    );
+    let environment = host.text("/etc/environment").expect("an environment");
+    assert!(
+        environment.starts_with("PATH=/usr/bin\n") && environment.contains("\nA='b c'\n"),
+        "{environment}"
+    );
+    let done = host.actions();
+    let file = Done::Write {
+        path: "/var/x".into(),
+        bytes: b"hello".into(),
+        mode: 0o600,
+        owner: (Some(1000), Some(42)),
+    };
+    assert!(
+        done.contains(&file) && done.contains(&Done::Module("kvm".into(), "nested=1".into())),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn applying_again_writes_nothing() {
+    let host = host();
+    apply(Phase::Boot, YAML, &host);
+    host.forget();
+    apply(Phase::Boot, YAML, &host);
+    let writes = host
+        .actions()
+        .into_iter()
+        .filter(|done| matches!(done, Done::Write { .. } | Done::Remove(_) | Done::Link(..)));
+    assert_eq!(writes.collect::<Vec<_>>(), []);
+}
+
+#[test]
+fn keys_and_variables_that_are_no_longer_configured_go() {
+    let host = host();
+    apply(Phase::Boot, YAML, &host);
+    apply(Phase::Runtime, "", &host);
+    assert_eq!(host.text("/etc/ssh/authorized_keys.d/rancher"), None);
+    assert_eq!(host.text("/run/k3os/k3s.env"), None);
+    assert_eq!(
+        host.text("/etc/environment").as_deref(),
+        Some("PATH=/usr/bin\n")
+    );
+}
+
+#[test]
+fn a_failed_step_is_named_and_the_others_go_on() {
+    let host = host().refusing("kvm").refusing("/var/x");
+    let outcomes = apply(Phase::Boot, YAML, &host);
+    let failed: Vec<_> = outcomes
+        .iter()
+        .filter(|outcome| outcome.error.is_some())
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        failed,
+        [
+            "k3os.modules[0] (f:5:105): loading the module kvm: touching kvm: refused by the test",
+            "write_files[0] (f:4:15): writing /var/x: touching /var/x: refused by the test",
+        ]
+    );
+    assert!(
+        host.actions()
+            .iter()
+            .any(|done| matches!(done, Done::Run(line) if line.words[2] == "echo a"))
+    );
+}
+
+#[test]
+fn an_unknown_owner_fails_that_file_only() {
+    let outcomes = apply(
+        Phase::Boot,
+        "write_files: [{path: /a, owner: nobody2}, {path: /b}]",
+        &host(),
+    );
+    let errors: Vec<_> = outcomes
+        .iter()
+        .filter_map(|outcome| outcome.error.as_deref())
+        .collect();
+    assert_eq!(errors, ["there is no user nobody2"]);
+}
+
+#[test]
+fn commands_see_the_environment_and_every_one_runs() {
+    let host = host();
+    let outcomes = apply(
+        Phase::Boot,
+        "boot_cmd: ['false', echo]\nk3os: {environment: {A: b}}",
+        &host,
+    );
+    let error = outcomes
+        .iter()
+        .find_map(|outcome| outcome.error.clone())
+        .expect("an error");
+    assert_eq!(
+        error,
+        "it exited with status 1; its output is in /var/log/k3os/commands.log"
+    );
+    let ran: Vec<_> = host
+        .actions()
+        .into_iter()
+        .filter_map(|done| {
+            if let Done::Run(line) = done {
+                Some(line)
+            } else {
+                None
+            }
+        })
+        .collect();
+    assert_eq!(
+        (ran.len(), ran[1].environment.get("A").map(String::as_str)),
+        (2, Some("b"))
+    );
+}
+
+#[test]
+fn a_file_written_once_is_left_alone() {
+    let host = Recording::with_files([("/a", "mine")]);
+    apply(
+        Phase::Boot,
+        "write_files: [{path: /a, content: other, write: once}]",
+        &host,
+    );
+    assert_eq!(host.text("/a").as_deref(), Some("mine"));
+}
+
+#[test]
+fn kubernetes_restarts_at_runtime_only_when_its_unit_changed() {
+    let host = host();
+    let restarted = |host: &Recording| {
+        host.actions().iter().any(|done| matches!(done, Done::Run(line) if line.words.get(1).is_some_and(|w| w == "restart")))
+    };
+    apply(Phase::Boot, "", &host);
+    assert!(!restarted(&host));
+    apply(Phase::Runtime, "", &host);
+    assert!(!restarted(&host));
+    apply(Phase::Runtime, "k3os: {labels: {a: b}}", &host);
+    assert!(restarted(&host));
+}

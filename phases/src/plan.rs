@@ -1,0 +1,70 @@
+//! The plan: from the configuration and the facts to steps, purely.
+//!
+//! The order in each phase: login first and by itself, then what others build on (modules, settings, name,
+//! network), then files, variables and Kubernetes, and commands last.
+
+mod login;
+mod machine;
+mod network;
+
+use config::{Loaded, Origins};
+
+use crate::facts::Facts;
+use crate::phase::Phase;
+use crate::step::{Action, Step};
+use crate::unit;
+
+/// Computes the steps of a phase.
+pub fn plan(phase: Phase, loaded: &Loaded, facts: &Facts) -> Vec<Step> {
+    let mut planner = Planner {
+        phase,
+        loaded,
+        facts,
+        steps: Vec::new(),
+    };
+    if phase != Phase::Install {
+        planner.login();
+        planner.machine();
+        planner.network();
+        planner.files();
+        planner.environment();
+    }
+    planner.kubernetes();
+    planner.commands();
+    planner.steps
+}
+
+/// Gathers the steps of one phase.
+struct Planner<'a> {
+    phase: Phase,
+    loaded: &'a Loaded,
+    facts: &'a Facts,
+    steps: Vec<Step>,
+}
+
+impl Planner<'_> {
+    fn add(&mut self, key: impl Into<String>, action: Action) {
+        let key = key.into();
+        let origins: &Origins = &self.loaded.origins;
+        let origin = origins.of(&key).cloned();
+        self.steps.push(Step {
+            key,
+            origin,
+            action,
+        });
+    }
+
+    /// Not in the initrd phase, since nothing runs there; not while installing or without a system.
+    fn kubernetes(&mut self) {
+        let without = matches!(self.facts.mode.as_str(), "install" | "shell");
+        if self.phase == Phase::Initrd || without {
+            return;
+        }
+        let restart = self.phase != Phase::Boot;
+        let service = unit::service(&self.loaded.config, self.facts, restart);
+        self.add("k3os.k3s_args", Action::Service(service));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! The network, by connman's files.
+
+use std::path::PathBuf;
+
+use super::Planner;
+use crate::connman::{MainConf, wifi, with_wifi_enabled};
+use crate::phase::Phase;
+use crate::step::{Action, File};
+
+const MAIN_CONF: &str = "/etc/connman/main.conf";
+const SETTINGS: &str = "/var/lib/connman/settings";
+const WIFI: &str = "/var/lib/connman/k3os.config";
+
+impl Planner<'_> {
+    pub(super) fn network(&mut self) {
+        if self.phase == Phase::Initrd {
+            return;
+        }
+        let k3os = &self.loaded.config.k3os;
+        let conf = MainConf {
+            nameservers: k3os.dns_nameservers.clone(),
+            timeservers: k3os.ntp_servers.clone(),
+        };
+        let key = if k3os.dns_nameservers.is_empty() {
+            "k3os.ntp_servers"
+        } else {
+            "k3os.dns_nameservers"
+        };
+        self.add(key, Action::Write(root_file(MAIN_CONF, conf.text(), 0o644)));
+        self.wifi();
+    }
+
+    fn wifi(&mut self) {
+        let networks = &self.loaded.config.k3os.wifi;
+        if networks.is_empty() {
+            return self.add("k3os.wifi", Action::Remove(PathBuf::from(WIFI)));
+        }
+        let settings = with_wifi_enabled(&self.facts.connman_settings);
+        self.add(
+            "k3os.wifi",
+            Action::Write(root_file(WIFI, wifi(networks), 0o600)),
+        );
+        self.add(
+            "k3os.wifi",
+            Action::Write(root_file(SETTINGS, settings, 0o600)),
+        );
+    }
+}
+
+fn root_file(path: &str, text: String, mode: u32) -> File {
+    let content = config::Content(text.into_bytes());
+    File {
+        path: path.into(),
+        content,
+        mode,
+        owner: String::new(),
+        once: false,
+    }
+}

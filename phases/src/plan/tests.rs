@@ -1,0 +1,200 @@
+use super::*;
+use config::{Source, SourceKind, load};
+
+fn loaded(yaml: &str) -> Loaded {
+    load(&[Source {
+        name: "f".into(),
+        kind: SourceKind::File,
+        bytes: yaml.into(),
+    }])
+}
+
+fn facts(mode: &str) -> Facts {
+    Facts {
+        mode: mode.into(),
+        version: "v1".into(),
+        ..Facts::default()
+    }
+}
+
+/// The steps as a person reads them.
+fn lines(phase: Phase, yaml: &str, mode: &str) -> Vec<String> {
+    plan(phase, &loaded(yaml), &facts(mode))
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+const ALL: &str = "ssh_authorized_keys: [ssh-rsa one, 'github:me']\nwrite_files: [{path: /x}]\nhostname: h\n\
+     run_cmd: [r]\nboot_cmd: [b]\ninit_cmd: [i]\nk3os:\n  modules: [kvm nested=1]\n  sysctls: {kernel.printk: 4}\n\
+     \x20 password: p\n  environment: {A: b}\n  wifi: [{name: w}]\n";
+
+#[test]
+fn the_initrd_phase_is_login_machine_files_and_commands() {
+    assert_eq!(
+        lines(Phase::Initrd, ALL, "disk"),
+        [
+            "k3os.password: setting the password of rancher",
+            "k3os.modules[0]: loading the module kvm",
+            "k3os.sysctls[kernel.printk]: setting /proc/sys/kernel/printk to \"4\"",
+            "hostname: setting the host name h",
+            "hostname: writing /etc/hostname",
+            "hostname: writing /etc/hosts",
+            "write_files[0]: writing /x",
+            "k3os.environment: writing our part of /etc/environment",
+            "init_cmd[0]: running the command",
+        ]
+    );
+}
+
+#[test]
+fn the_boot_phase_adds_keys_network_and_kubernetes() {
+    let lines = lines(Phase::Boot, ALL, "disk");
+    assert_eq!(
+        lines[..2],
+        [
+            "k3os.password: setting the password of rancher",
+            "ssh_authorized_keys: writing /etc/ssh/authorized_keys.d/rancher"
+        ]
+    );
+    assert_eq!(
+        lines[7..],
+        [
+            "k3os.ntp_servers: writing /etc/connman/main.conf",
+            "k3os.wifi: writing /var/lib/connman/k3os.config",
+            "k3os.wifi: writing /var/lib/connman/settings",
+            "write_files[0]: writing /x",
+            "k3os.environment: writing our part of /etc/environment",
+            "k3os.k3s_args: writing the service k3s",
+            "boot_cmd[0]: running the command",
+        ]
+    );
+}
+
+#[test]
+fn the_console_asks_for_no_password_in_live_mode_only() {
+    let first = |phase, mode| lines(phase, "", mode).first().cloned().unwrap_or_default();
+    assert_eq!(
+        first(Phase::Boot, "live"),
+        "k3os.password: removing the password of rancher"
+    );
+    assert_eq!(
+        first(Phase::Boot, "disk"),
+        "k3os.password: locking the password of rancher"
+    );
+    assert_eq!(
+        first(Phase::Boot, ""),
+        "k3os.password: locking the password of rancher"
+    );
+    assert!(!first(Phase::Runtime, "disk").contains("password"));
+    let configured = plan(
+        Phase::Boot,
+        &loaded("k3os: {password: $6$a$b}"),
+        &facts("live"),
+    );
+    assert!(matches!(
+        configured[0].action,
+        Action::Password(crate::step::Password::Hash(_))
+    ));
+}
+
+#[test]
+fn what_is_no_longer_configured_is_removed() {
+    let lines = lines(Phase::Boot, "", "disk");
+    for line in [
+        "ssh_authorized_keys: removing /etc/ssh/authorized_keys.d/rancher",
+        "k3os.wifi: removing /var/lib/connman/k3os.config",
+        "k3os.environment: writing our part of /etc/environment",
+    ] {
+        assert!(
+            lines.iter().any(|known| known == line),
+            "{line} is not in {lines:?}"
+        );
+    }
+}
+
+#[test]
+fn a_step_knows_its_key_and_line() {
+    let steps = plan(Phase::Boot, &loaded(ALL), &facts("disk"));
+    let step = steps
+        .iter()
+        .find(|step| step.key == "boot_cmd[0]")
+        .expect("a step");
+    assert_eq!(
+        step.origin.as_ref().map(ToString::to_string).as_deref(),
+        Some("f:5:12")
+    );
+}
+
+#[test]
+fn files_name_their_phase() {
+    let yaml = "write_files: [{path: /i, phase: initrd}, {path: /both, phase: [boot, runtime]}, {path: /all}]";
+    let files = |phase| {
+        lines(phase, yaml, "disk")
+            .into_iter()
+            .filter(|line| line.starts_with("write_files"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        files(Phase::Initrd),
+        ["write_files[0]: writing /i", "write_files[2]: writing /all"]
+    );
+    assert_eq!(
+        files(Phase::Boot),
+        [
+            "write_files[1]: writing /both",
+            "write_files[2]: writing /all"
+        ]
+    );
+}
+
+#[test]
+fn no_kubernetes_while_installing() {
+    assert!(
+        !lines(Phase::Boot, "", "install")
+            .iter()
+            .any(|line| line.contains("k3s"))
+    );
+    assert_eq!(
+        lines(Phase::Install, "", "disk"),
+        ["k3os.k3s_args: writing the service k3s"]
+    );
+}
+
+#[test]
+fn command_limits_are_the_phase_s_or_the_configured_one() {
+    let limit = |yaml: &str, phase| {
+        plan(phase, &loaded(yaml), &facts("disk"))
+            .into_iter()
+            .find_map(|step| match step.action {
+                Action::Command(command) => Some(command.limit),
+                _ => None,
+            })
+    };
+    use std::time::Duration;
+    assert_eq!(
+        limit("boot_cmd: [x]", Phase::Boot),
+        Some(Some(Duration::from_secs(60)))
+    );
+    assert_eq!(
+        limit("run_cmd: [x]\nk3os: {command_timeout: 5}", Phase::Runtime),
+        Some(Some(Duration::from_secs(5)))
+    );
+    assert_eq!(
+        limit("run_cmd: [x]\nk3os: {command_timeout: 0}", Phase::Runtime),
+        Some(None)
+    );
+}
+
+#[test]
+fn a_printed_plan_holds_no_secret() {
+    let yaml = "run_cmd: [echo geheim]\nwrite_files: [{path: /x, content: geheim}]\nk3os:\n  password: geheim\n  token: geheim\n\
+         \x20 wifi: [{name: w, passphrase: geheim12}]\n  environment: {http_proxy: 'http://u:geheim@h'}\n";
+    for phase in [Phase::Initrd, Phase::Boot, Phase::Runtime] {
+        let mut steps = plan(phase, &loaded(yaml), &facts("disk"));
+        assert!(!steps.iter().any(|step| step.to_string().contains("geheim")));
+        // The block's lines are the content of a file that everybody may read.
+        steps.retain(|step| !matches!(step.action, Action::Block { .. }));
+        assert!(!format!("{steps:?}").contains("geheim"), "{steps:?}");
+    }
+}
