@@ -25,19 +25,17 @@ pub struct Event {
     pub error: Option<String>,
 }
 
-impl Event {
-    /// Appends it to the events of this boot; a report that lacks a line is better than a boot that fails over it.
-    pub fn record(&self) {
-        let Ok(mut line) = serde_json::to_string(self) else {
-            return;
-        };
-        line.push('\n');
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(EVENTS_FILE);
-        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
-    }
+/// Appends an event to those of this boot; a report that lacks a line is better than a boot that fails over it.
+pub fn record(event: &impl Serialize) {
+    let Ok(mut line) = serde_json::to_string(event) else {
+        return;
+    };
+    line.push('\n');
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(EVENTS_FILE);
+    let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
 }
 
 /// Reads events from the text of the file; lines that do not fit (a cut last one) are left out.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use system::console;
 use system::power::uptime_ms;
 
-use crate::events::Event;
+use crate::events::{Event, record};
 
 /// The steps of one stage.
 #[derive(Debug)]
@@ -81,14 +81,13 @@ impl Steps {
             ms,
             error.as_deref(),
         ));
-        Event {
+        record(&Event {
             at_ms,
             source: self.stage.to_string(),
             event: name.to_string(),
             ms: Some(ms),
             error,
-        }
-        .record();
+        });
     }
 }
 

@@ -1,1 +1,133 @@
-//! The second stage.
+//! The second stage: `/usr/sbin/init` from the release's own squashfs, up to the running supervisor and its end.
+
+mod gettys;
+mod identity;
+mod issue;
+mod kernel_fs;
+mod shutdown;
+mod status;
+mod sysctl_files;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use config::BootSwitches;
+use phases::Phase;
+use supervisor::{End, Options, Supervisor};
+use system::host::Machine;
+use system::power::{PowerState, kernel_cmdline, uptime_ms};
+use system::{console, net};
+
+use crate::initrd::MODE_FILE;
+use crate::rescue;
+use crate::steps::Steps;
+use status::Status;
+
+/// What every service is started for.
+const GOAL: &str = "default.target";
+/// One line: the running release.
+const RELEASE_FILE: &str = "/usr/lib/k3os/release";
+
+/// Runs the second stage as PID 1, until the machine's end.
+pub fn run() -> ! {
+    rescue::catch_panics();
+    console::attach();
+    console::use_all();
+    let cmdline = kernel_cmdline().unwrap_or_default();
+    let mode = read_word(MODE_FILE);
+    prepare(&cmdline);
+    if mode == "shell" {
+        rescue::enter(&["k3OS was started with `rescue` or k3os.mode=shell; no service runs."]);
+    }
+    shutdown::finish(serve(&mode))
+}
+
+/// Everything before the services. Each step is by itself: a machine that lacks one of them can still be logged into.
+fn prepare(cmdline: &str) {
+    let mut steps = Steps::new("boot");
+    steps.optional(
+        "mounting the kernel's other file systems",
+        kernel_fs::mount_all,
+    );
+    steps.optional("raising limits", raise_limits);
+    steps.optional("bringing up the loopback interface", net::bring_up_loopback);
+    steps.optional("establishing the machine's identity", || {
+        identity::establish(Path::new("/"))
+    });
+    steps.optional("applying the release's kernel settings", || {
+        sysctl_files::apply(Path::new("/etc/sysctl.d"))
+    });
+    for phase in [Phase::Initrd, Phase::Boot] {
+        steps.optional(
+            &format!("applying the configuration, phase {phase}"),
+            || apply(phase, cmdline),
+        );
+    }
+    steps.optional("choosing consoles for logins", || {
+        gettys::want(&BootSwitches::from_cmdline(cmdline))
+    });
+}
+
+/// Applies a phase. What is wrong with it is told line by line; the rest of it was applied.
+fn apply(phase: Phase, cmdline: &str) -> Result<()> {
+    let summary = phases::run(
+        phase,
+        Path::new("/"),
+        cmdline,
+        &Machine::default(),
+        &mut tell,
+    );
+    let failures = summary.failed + summary.errors;
+    ensure!(
+        failures == 0,
+        "{failures} of its parts do not apply (see above)"
+    );
+    Ok(())
+}
+
+fn tell(event: phases::Event) {
+    match event {
+        phases::Event::Problem(problem) => console::line(&format!("  {problem}")),
+        phases::Event::Step(outcome) if outcome.error.is_some() => {
+            console::line(&format!("  {outcome}"));
+        }
+        phases::Event::Step(outcome) => console::log_to_kernel(&outcome.to_string()),
+    }
+}
+
+/// Processes of services inherit these; Kubernetes opens many files.
+fn raise_limits() -> Result<()> {
+    use nix::sys::resource::{Resource, setrlimit};
+    const OPEN_FILES: u64 = 1_048_576;
+    setrlimit(Resource::RLIMIT_NOFILE, OPEN_FILES, OPEN_FILES)
+        .context("raising the limit of open files")
+}
+
+/// Runs the services until somebody ends the machine.
+fn serve(mode: &str) -> PowerState {
+    let release = read_word(RELEASE_FILE);
+    let mut status = Status::new(&release, mode);
+    status.show();
+    let options = Options::machine(
+        Box::new(|line| console::line(&stamped(line))),
+        Box::new(move |event| status.take(event)),
+    );
+    match Supervisor::new(options).run(GOAL) {
+        End::Reboot => PowerState::Reboot,
+        End::PowerOff => PowerState::PowerOff,
+        End::Halt => PowerState::Halt,
+    }
+}
+
+fn stamped(line: &str) -> String {
+    let now = uptime_ms();
+    format!("[{:5}.{:03}] {line}", now / 1000, now % 1000)
+}
+
+fn read_word(path: &str) -> String {
+    fs::read_to_string(path)
+        .unwrap_or_default()
+        .trim()
+        .to_string()
+}

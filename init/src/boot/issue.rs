@@ -1,0 +1,73 @@
+//! What stands above the login prompt: who this is, how to reach it, how Kubernetes is.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// agetty shows this folder's files after `/etc/issue`, and again when one of them changes.
+const FOLDER: &str = "/run/issue.d";
+const STATE_FILE: &str = "/run/issue.d/50-k3os.issue";
+
+/// What the text is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue<'a> {
+    /// The release, e.g. `v0.30.0`.
+    pub release: &'a str,
+    /// The boot mode.
+    pub mode: &'a str,
+    /// How the Kubernetes node is, in words.
+    pub node: &'a str,
+}
+
+impl Issue<'_> {
+    /// Writes it where agetty finds it.
+    ///
+    /// # Errors
+    /// When `/run` cannot be written.
+    pub fn write(&self) -> Result<()> {
+        fs::create_dir_all(FOLDER).with_context(|| format!("making {FOLDER}"))?;
+        fs::write(Path::new(STATE_FILE), self.text())
+            .with_context(|| format!("writing {STATE_FILE}"))
+    }
+
+    /// The text, with agetty's escapes (`\4`, `\6`: addresses, which agetty keeps true by itself).
+    fn text(&self) -> String {
+        let Self {
+            release,
+            mode,
+            node,
+        } = self;
+        let login = match *mode {
+            "live" | "install" => {
+                "Log in as rancher, without a password here; by ssh with a key. To install: sudo k3os install"
+            }
+            _ => {
+                "Log in as rancher: by ssh with a key, here with the password of the configuration."
+            }
+        };
+        format!(
+            "\nk3OS {release} ({mode}) \\n on \\l, kernel \\r\nIPv4 \\4   IPv6 \\6\nKubernetes: {node}\n{login}\n\n"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_fits_the_mode() {
+        let issue = |mode| {
+            Issue {
+                release: "v1",
+                mode,
+                node: "starting",
+            }
+            .text()
+        };
+        assert!(issue("live").contains("without a password"));
+        assert!(!issue("disk").contains("without a password"));
+        assert!(issue("disk").contains("Kubernetes: starting"));
+    }
+}

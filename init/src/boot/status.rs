@@ -1,0 +1,102 @@
+//! Follows the services' events: keeps them for the boot report, and the login prompt true.
+
+use supervisor::Event;
+use system::console;
+
+use super::issue::Issue;
+use crate::events::record;
+
+/// What Kubernetes tells of itself, and the words for it at the login prompt.
+const NODE_WORDS: [(&str, &str); 5] = [
+    ("pki_ready", "starting"),
+    ("server_started", "starting, the API server is up next"),
+    ("api_ready", "the API answers, the node is being registered"),
+    ("node_ready", "the node is Ready"),
+    (
+        "system_pods_running",
+        "the node is Ready, its system pods run",
+    ),
+];
+
+/// The unit that runs Kubernetes.
+const KUBERNETES: &str = "k3s.service";
+
+/// What is known of the running system.
+#[derive(Debug)]
+pub struct Status {
+    release: String,
+    mode: String,
+    node: &'static str,
+}
+
+impl Status {
+    /// At the start of the services.
+    pub fn new(release: &str, mode: &str) -> Self {
+        Self {
+            release: release.to_string(),
+            mode: mode.to_string(),
+            node: "not started yet",
+        }
+    }
+
+    /// Writes the text above the login prompt.
+    pub fn show(&self) {
+        let issue = Issue {
+            release: &self.release,
+            mode: &self.mode,
+            node: self.node,
+        };
+        if let Err(error) = issue.write() {
+            console::log_to_kernel(&format!("{error:#}"));
+        }
+    }
+
+    /// Takes an event of the supervisor.
+    pub fn take(&mut self, event: &Event) {
+        record(event);
+        if let Some(words) = node_words(event)
+            && words != self.node
+        {
+            self.node = words;
+            self.show();
+        }
+    }
+}
+
+fn node_words(event: &Event) -> Option<&'static str> {
+    if event.source != KUBERNETES {
+        return None;
+    }
+    if event.event == "failed" {
+        return Some("stopped with an error; see `k3os logs k3s`");
+    }
+    NODE_WORDS
+        .iter()
+        .find(|(name, _)| *name == event.event)
+        .map(|(_, words)| *words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(source: &str, name: &str) -> Event {
+        Event {
+            at_ms: 1,
+            source: source.into(),
+            event: name.into(),
+            ms: None,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn only_kubernetes_speaks_for_the_node() {
+        assert_eq!(node_words(&event("sshd.service", "failed")), None);
+        assert_eq!(
+            node_words(&event(KUBERNETES, "node_ready")),
+            Some("the node is Ready")
+        );
+        assert!(node_words(&event(KUBERNETES, "failed")).is_some());
+    }
+}

@@ -1,0 +1,120 @@
+//! `k3os config`: applying and showing the configuration.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use phases::Phase;
+use phases::cli::{self, Answer};
+use system::host::Machine;
+use system::power::kernel_cmdline;
+
+/// Without a flag or command, the runtime phase is applied.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ConfigArguments {
+    /// Apply the initrd phase
+    #[arg(long, group = "what")]
+    initrd: bool,
+    /// Apply the boot phase
+    #[arg(long, group = "what")]
+    boot: bool,
+    /// Apply what (re)starts Kubernetes with the present configuration
+    #[arg(long, group = "what")]
+    install: bool,
+    /// Print the configuration of all sources as YAML; shows secrets
+    #[arg(long, group = "what")]
+    dump: bool,
+    /// Print the configuration of all sources as JSON; shows secrets
+    #[arg(long, group = "what")]
+    dump_json: bool,
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Option<ConfigCommand>,
+}
+
+/// Which machine's sources are read.
+#[derive(Debug, Args)]
+struct Place {
+    /// Read the sources below this folder instead of this machine's; then nothing is applied
+    #[arg(long, value_name = "DIR", global = true)]
+    root: Option<PathBuf>,
+    /// Take this for the kernel command line
+    #[arg(long, value_name = "WORDS", global = true)]
+    cmdline: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Say what is wrong with the configuration, or with files before they are used; exit status 1 on an error
+    Validate {
+        /// Files, from the lowest to the highest precedence; this machine's sources when absent
+        files: Vec<PathBuf>,
+    },
+    /// Show each value with the source and line that it came from
+    Explain {
+        /// A key such as k3os.labels; all when absent
+        key: Option<String>,
+    },
+}
+
+/// Does what the arguments say and prints the answer.
+///
+/// # Errors
+/// When the kernel's command line is needed and cannot be read, or a phase is to be applied to another root.
+pub fn main(arguments: &ConfigArguments) -> Result<ExitCode> {
+    let answer = answer(arguments)?;
+    // A reader that went away (`| head`) is no failure of ours.
+    let _ = std::io::stdout().write_all(answer.text.as_bytes());
+    let _ = std::io::stderr().write_all(answer.notes.as_bytes());
+    Ok(ExitCode::from(answer.code))
+}
+
+fn answer(arguments: &ConfigArguments) -> Result<Answer> {
+    let root = arguments.place.root.clone().unwrap_or_else(|| "/".into());
+    let cmdline = arguments.place.cmdline()?;
+    match &arguments.command {
+        Some(ConfigCommand::Validate { files }) => Ok(cli::validate(&root, &cmdline, files)),
+        Some(ConfigCommand::Explain { key }) => Ok(cli::explain(&root, &cmdline, key.as_deref())),
+        None if arguments.dump => Ok(cli::dump(&root, &cmdline)),
+        None if arguments.dump_json => Ok(cli::dump_json(&root, &cmdline)),
+        None => apply(arguments, &root, &cmdline),
+    }
+}
+
+fn apply(arguments: &ConfigArguments, root: &std::path::Path, cmdline: &str) -> Result<Answer> {
+    anyhow::ensure!(
+        arguments.place.root.is_none(),
+        "--root only shows a configuration; give --dump, --dump-json, validate or explain with it"
+    );
+    anyhow::ensure!(
+        nix::unistd::geteuid().is_root(),
+        "applying the configuration must be run as root (use sudo)"
+    );
+    Ok(cli::apply(arguments.phase(), root, cmdline, &Machine))
+}
+
+impl ConfigArguments {
+    fn phase(&self) -> Phase {
+        match self {
+            Self { initrd: true, .. } => Phase::Initrd,
+            Self { boot: true, .. } => Phase::Boot,
+            Self { install: true, .. } => Phase::Install,
+            _ => Phase::Runtime,
+        }
+    }
+}
+
+impl Place {
+    /// The given command line; none for another root, which has nothing to do with the running kernel.
+    fn cmdline(&self) -> Result<String> {
+        match (&self.cmdline, &self.root) {
+            (Some(given), _) => Ok(given.clone()),
+            (None, Some(_)) => Ok(String::new()),
+            (None, None) => kernel_cmdline(),
+        }
+    }
+}
