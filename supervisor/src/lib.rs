@@ -1,10 +1,22 @@
 //! Services from systemd unit files: reading, ordering, starting, watching and stopping them.
 //!
-//! The interface for init (being built, in this form):
-//! `Supervisor::new(Options) -> Supervisor`, `supervisor.add_unit(name, text)`,
-//! `supervisor.run(goal) -> End`, and for the command line `systemctl_main(&[String]) -> i32`,
-//! `shutdown_main(applet, &[String]) -> i32`, `logs_main(&[String]) -> i32`.
+//! What is decided is pure: [`unit`] reads text, [`plan`] orders, [`service`] turns what happened to a
+//! service into what to do next. What acts is in [`manager`], one thread around one poll(2), which never
+//! waits for a service and never panics: it runs in PID 1.
+//!
+//! ```no_run
+//! let options = supervisor::Options::machine(
+//!     Box::new(|line: &str| println!("{line}")),
+//!     Box::new(|event: &supervisor::Event| eprintln!("{event:?}")),
+//! );
+//! let mut supervisor = supervisor::Supervisor::new(options);
+//! match supervisor.run("default.target") {
+//!     supervisor::End::PowerOff => {} // unmount, sync, reboot(2)
+//!     _ => {}
+//! }
+//! ```
 
+pub mod client;
 pub mod control;
 pub mod environment;
 pub mod event;
@@ -19,6 +31,7 @@ pub mod store;
 pub mod unit;
 pub mod users;
 
+pub use client::{logs_main, shutdown_main, systemctl_main};
 pub use event::Event;
 pub use manager::Supervisor;
 pub use options::{End, Options};
