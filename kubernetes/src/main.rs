@@ -6,6 +6,7 @@ mod components;
 mod durable;
 mod events;
 mod kubeconfig;
+mod local_path;
 mod manifests;
 mod network;
 mod node_address;

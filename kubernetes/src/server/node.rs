@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 
 use super::{address, endpoints, files, ready, services};
 use crate::api::{Applier, Client};
-use crate::manifests;
+use crate::{local_path, manifests};
 use crate::node_address::Changes;
 use crate::notify::{Event, Notifier};
 use crate::paths;
@@ -55,6 +55,7 @@ impl Node {
         tokio::select! {
             failed = manifests::keep_applied(&client, &folder, &record) => failed,
             failed = self.follow(&changes, &client, addresses) => failed,
+            never = local_path::provision(&client, &settings.node_name, &settings.storage) => match never {},
         }
     }
 

@@ -233,6 +233,10 @@ mod tests {
         let dir = tempfile::tempdir()?;
         let spec = spec(&dir, "echo x >> $MARK; exec sleep 60");
         let mut left = std::process::Command::new("/bin/sleep").arg("60").spawn()?;
+        // The kernel sets the command line a moment after the program has started.
+        while std::fs::read(format!("/proc/{}/cmdline", left.id()))?.is_empty() {
+            std::thread::yield_now();
+        }
         std::fs::write(&spec.pid_file, left.id().to_string())?;
         run(async {
             leftover::end(spec.pid_file.clone(), &["/bin/sleep".into(), "61".into()]).await;
