@@ -59,7 +59,7 @@ const SERVICE_PREFIXES: [&str; 12] = [
     "BPF", "CPU", "Exit", "IO", "IP", "Load", "Log", "Memory", "Numa", "Private", "Protect", "Restrict",
 ];
 
-const SERVICE: [&str; 51] = [
+const SERVICE: [&str; 52] = [
     "AllowedCPUs",
     "AmbientCapabilities",
     "AppArmorProfile",
@@ -111,6 +111,7 @@ const SERVICE: [&str; 51] = [
     "TemporaryFileSystem",
     "TimerSlackNSec",
     "UtmpIdentifier",
+    "WatchdogSec",
 ];
 
 #[cfg(test)]
