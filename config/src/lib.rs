@@ -9,6 +9,7 @@ pub mod cmdline;
 pub mod dump;
 pub mod explain;
 pub mod model;
+pub mod reference;
 pub mod schema;
 pub mod tree;
 pub mod yaml;

@@ -14,6 +14,10 @@ pub struct Field {
     pub kind: Kind,
     /// Other names that k3OS documented.
     pub also: &'static [&'static str],
+    /// The phases that apply it; none for what other programs read, or what is part of something larger.
+    pub phases: &'static [&'static str],
+    /// A whole configuration that uses it.
+    pub example: &'static str,
 }
 
 /// What a key holds.
@@ -123,7 +127,8 @@ fn singular(name: &str) -> &str {
 
 /// Declares a section of the configuration: the struct, its table of keys, and how each is read.
 ///
-/// Each key has its documentation, its type, and the check that its values must pass.
+/// Each key has its documentation, its type, the check that its values must pass, other names that it has
+/// (`also`), the phases that apply it (`in`), and an example (`eg`), which tests run.
 macro_rules! section {
     (
         $(#[doc = $about:literal])+
@@ -131,7 +136,10 @@ macro_rules! section {
         pub struct $name:ident {
             $(
                 $(#[doc = $doc:literal])+
-                $field:ident: $type:ty = $check:path $(, also $($also:literal),+)?;
+                $field:ident: $type:ty = $check:path
+                    $(, also [$($also:literal),+])?
+                    $(, in [$($phase:literal),+])?
+                    , eg $example:literal;
             )+
         }
     ) => {
@@ -147,6 +155,8 @@ macro_rules! section {
                 doc: &[$($doc),+],
                 kind: <$type as $crate::setting::Setting>::KIND,
                 also: &[$($($also),+)?],
+                phases: &[$($($phase),+)?],
+                example: $example,
             }),+];
             $(const ALWAYS_SHOWN: &'static [&'static str] = &[$($always),+];)?
 

@@ -64,6 +64,15 @@ pub fn explain(root: &Path, cmdline: &str, key: Option<&str>) -> Answer {
     }
 }
 
+/// `k3os config schema`: a JSON Schema of configuration files, for editors.
+pub fn schema() -> Answer {
+    let text = format!("{:#}\n", config::reference::json_schema());
+    Answer {
+        text,
+        ..Answer::default()
+    }
+}
+
 /// `k3os config validate [FILE…]`: what is wrong with the files together, from the lowest to the highest precedence, or,
 /// without files, with the sources of the machine. The status is 1 when there is an error.
 pub fn validate(root: &Path, cmdline: &str, files: &[PathBuf]) -> Answer {

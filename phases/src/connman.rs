@@ -7,7 +7,7 @@ const DEFAULT_NAMESERVER: &str = "8.8.8.8";
 
 /// Beginnings of the names of interfaces that belong to containers and virtual switches. connman would otherwise take them
 /// over, give them addresses and point the default route at them.
-const CONTAINER_INTERFACES: [&str; 17] = [
+const CONTAINER_INTERFACES: [&str; 20] = [
     "veth",
     "cni",
     "flannel",
@@ -25,6 +25,9 @@ const CONTAINER_INTERFACES: [&str; 17] = [
     "nodelocaldns",
     "dummy",
     "ifb",
+    "wg",
+    "vmnet",
+    "vboxnet",
 ];
 
 /// The keys of `main.conf` that are set.
@@ -123,7 +126,7 @@ mod tests {
         }
         .text();
         let expected = "# Written by k3OS from its configuration.\n[General]\n\
-             NetworkInterfaceBlacklist=veth,cni,flannel,cali,cilium,lxc,tunl,vxlan,geneve,weave,docker,br-,virbr,kube,nodelocaldns,dummy,ifb\n\
+             NetworkInterfaceBlacklist=veth,cni,flannel,cali,cilium,lxc,tunl,vxlan,geneve,weave,docker,br-,virbr,kube,nodelocaldns,dummy,ifb,wg,vmnet,vboxnet\n\
              PreferredTechnologies=ethernet,wifi\nSingleConnectedTechnology=false\nAllowHostnameUpdates=false\n\
              AllowDomainnameUpdates=false\nEnableOnlineCheck=false\nFallbackNameservers=1.1.1.1,9.9.9.9\n\
              FallbackTimeservers=ntp.example\n";

@@ -7,6 +7,8 @@ mod login;
 mod machine;
 mod network;
 
+use std::collections::BTreeSet;
+
 use config::{Loaded, Origins};
 
 use crate::facts::Facts;
@@ -31,7 +33,24 @@ pub fn plan(phase: Phase, loaded: &Loaded, facts: &Facts) -> Vec<Step> {
     }
     planner.kubernetes();
     planner.commands();
-    planner.steps
+    without_overwritten(planner.steps)
+}
+
+/// Leaves out files that a later step writes anyway: what the user writes takes the place of what we generate, and applying
+/// the plan again changes nothing.
+fn without_overwritten(steps: Vec<Step>) -> Vec<Step> {
+    let written = |step: &Step| match &step.action {
+        Action::Write(file) if !file.once => Some(file.path.clone()),
+        _ => None,
+    };
+    let mut later = BTreeSet::new();
+    let mut kept: Vec<_> = steps
+        .into_iter()
+        .rev()
+        .filter(|step| written(step).is_none_or(|path| later.insert(path)))
+        .collect();
+    kept.reverse();
+    kept
 }
 
 /// Gathers the steps of one phase.

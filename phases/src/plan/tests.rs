@@ -198,3 +198,43 @@ fn a_printed_plan_holds_no_secret() {
         assert!(!format!("{steps:?}").contains("geheim"), "{steps:?}");
     }
 }
+
+/// The reference page names the phases of each key; here is that they are true, and that no key is read by nobody.
+#[test]
+fn each_key_changes_the_plan_of_its_phases_and_of_no_other() {
+    use config::schema::{Kind, Section};
+    let inner = config::Config::FIELDS.iter().chain(config::K3os::FIELDS);
+    for field in inner.filter(|field| !matches!(field.kind, Kind::Section(_))) {
+        if ["data_sources", "command_timeout"].contains(&field.name) {
+            continue;
+        }
+        for phase in [Phase::Initrd, Phase::Boot, Phase::Runtime] {
+            let with = plan(phase, &loaded(field.example), &facts("disk"));
+            let without = plan(phase, &loaded(""), &facts("disk"));
+            let actions = |steps: Vec<Step>| {
+                steps
+                    .into_iter()
+                    .map(|step| step.action)
+                    .collect::<Vec<_>>()
+            };
+            let differs = actions(with) != actions(without);
+            assert_eq!(
+                differs,
+                field.phases.contains(&phase.name()),
+                "{} in {phase}",
+                field.name
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_of_the_user_takes_the_place_of_a_generated_one() {
+    let yaml = "write_files: [{path: /etc/connman/main.conf, content: mine}]\nk3os: {dns_nameservers: [1.1.1.1]}";
+    let lines = lines(Phase::Boot, yaml, "disk");
+    let writes: Vec<_> = lines
+        .iter()
+        .filter(|line| line.ends_with("/etc/connman/main.conf"))
+        .collect();
+    assert_eq!(writes, ["write_files[0]: writing /etc/connman/main.conf"]);
+}
