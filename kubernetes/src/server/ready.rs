@@ -26,12 +26,12 @@ pub async fn node(client: &Client, name: &str) {
     .await;
 }
 
-/// Waits until every deployment of kube-system in `names` is available.
+/// Waits until every deployment of kube-system in `names` has all its pods ready. (Its condition Available is true
+/// before: one pod may always be missing.)
 pub async fn deployments(client: &Client, names: &[&str]) {
     for name in names {
         let selector = format!("fieldSelector=metadata.name%3D{name}");
-        watch_until(client, "/apis/apps/v1/namespaces/kube-system/deployments", &selector, |d| is_true(d, "Available"))
-            .await;
+        watch_until(client, "/apis/apps/v1/namespaces/kube-system/deployments", &selector, is_complete).await;
     }
 }
 
@@ -59,9 +59,30 @@ fn is_true(object: &Value, condition: &str) -> bool {
     conditions.into_iter().flatten().any(|c| c["type"] == condition && c["status"] == "True")
 }
 
+fn is_complete(deployment: &Value) -> bool {
+    let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64);
+    let seen = number("/status/observedGeneration") >= number("/metadata/generation");
+    seen && number("/status/readyReplicas").unwrap_or(0) >= number("/spec/replicas").unwrap_or(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn deployments_are_complete_when_their_pods_are_ready() {
+        let deployment = |ready: Option<i64>| {
+            json!({
+                "metadata": { "generation": 1 },
+                "spec": { "replicas": 1 },
+                "status": { "observedGeneration": 1, "readyReplicas": ready,
+                    "conditions": [{ "type": "Available", "status": "True" }] },
+            })
+        };
+        assert!(!is_complete(&deployment(None)));
+        assert!(is_complete(&deployment(Some(1))));
+        assert!(!is_complete(&json!({ "metadata": { "generation": 1 }, "status": { "readyReplicas": 1 } })));
+    }
 
     #[test]
     fn conditions_are_read() {
