@@ -1,0 +1,185 @@
+//! The little of the network that the boot itself needs: loopback, addresses, routes, and news about them.
+
+use std::fs;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
+};
+
+/// linux/rtnetlink.h: RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE.
+const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
+/// Interfaces that containers, not people, use.
+const CONTAINER_INTERFACES: [&str; 7] = ["lo", "cni", "veth", "flannel", "dummy", "docker", "kube"];
+
+/// Brings up the loopback interface; the kernel then gives it 127.0.0.1 and ::1 by itself.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn bring_up_loopback() -> Result<()> {
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Datagram,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+    .context("opening a socket")?;
+    // SAFETY: all-zero bytes are a valid `ifreq`.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = from.cast_signed();
+    }
+    let up = libc::IFF_UP | libc::IFF_RUNNING;
+    request.ifr_ifru.ifru_flags = i16::try_from(up).context("interface flags")?;
+    // SAFETY: the socket is open, and the request is a whole `ifreq` that outlives the call.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &request) };
+    Errno::result(result)
+        .map(drop)
+        .context("bringing up the loopback interface")
+}
+
+/// An address that others can reach this machine by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The interface's name.
+    pub interface: String,
+    /// The address.
+    pub ip: IpAddr,
+}
+
+/// The addresses of the machine's own interfaces, without loopback, link-local and container ones.
+pub fn addresses() -> Vec<Address> {
+    let Ok(interfaces) = getifaddrs() else {
+        return Vec::new();
+    };
+    let address = |entry: nix::ifaddrs::InterfaceAddress| {
+        let storage = entry.address?;
+        let v4 = storage.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+        let v6 = || storage.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip()));
+        Some(Address {
+            interface: entry.interface_name,
+            ip: v4.or_else(v6)?,
+        })
+    };
+    interfaces
+        .filter_map(address)
+        .filter(is_reachable)
+        .collect()
+}
+
+fn is_reachable(address: &Address) -> bool {
+    let link_local = match address.ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    let container = CONTAINER_INTERFACES
+        .iter()
+        .any(|prefix| address.interface.starts_with(prefix));
+    !container && !link_local && !address.ip.is_loopback()
+}
+
+/// Whether there is a way to the rest of the world: a default route by IPv4 or IPv6.
+pub fn has_default_route() -> bool {
+    let v4 = fs::read_to_string("/proc/net/route").unwrap_or_default();
+    let v6 = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
+    default_route_v4(&v4) || default_route_v6(&v6)
+}
+
+/// /proc/net/route: destination and mask, fields 1 and 7, are zero.
+fn default_route_v4(text: &str) -> bool {
+    text.lines().skip(1).any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields.get(1) == Some(&"00000000") && fields.get(7) == Some(&"00000000")
+    })
+}
+
+/// /proc/net/ipv6_route: destination zero, prefix length zero, and not the unreachable one of `lo`.
+fn default_route_v6(text: &str) -> bool {
+    text.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let everything = fields.first().is_some_and(|d| d.bytes().all(|b| b == b'0'));
+        everything && fields.get(1) == Some(&"00") && fields.last().is_some_and(|dev| *dev != "lo")
+    })
+}
+
+/// A socket that hears when links, addresses or routes change. Open it before looking.
+#[derive(Debug)]
+pub struct ChangeListener {
+    socket: OwnedFd,
+}
+
+impl ChangeListener {
+    /// Opens the socket.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn open() -> Result<Self> {
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+            SockProtocol::NetlinkRoute,
+        )
+        .context("opening the route socket")?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))
+            .context("listening for network changes")?;
+        Ok(Self { socket })
+    }
+
+    /// Waits until something changes, at most `timeout`.
+    ///
+    /// # Errors
+    /// When waiting fails.
+    pub fn wait(&self, timeout: Duration) -> Result<()> {
+        let millis = u16::try_from(timeout.as_millis()).unwrap_or(u16::MAX);
+        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::from(millis)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error).context("waiting for network changes"),
+        }
+        let mut buffer = [0; 8192];
+        while recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).is_ok() {}
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_default_route_counts() {
+        let head = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n";
+        let net = "eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
+        let default = "eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
+        assert!(!default_route_v4(&format!("{head}{net}")));
+        assert!(default_route_v4(&format!("{head}{net}{default}")));
+    }
+
+    #[test]
+    fn the_kernel_s_own_ipv6_null_route_does_not_count() {
+        let zero = "0".repeat(32);
+        let line = |dev: &str| format!("{zero} 00 {zero} 00 {zero} ffffffff 1 0 00200200 {dev}\n");
+        assert!(!default_route_v6(&line("lo")));
+        assert!(default_route_v6(&line("eth0")));
+    }
+
+    #[test]
+    fn container_and_link_local_addresses_are_not_for_people() {
+        let address = |interface: &str, ip: &str| Address {
+            interface: interface.into(),
+            ip: ip.parse().unwrap(),
+        };
+        assert!(is_reachable(&address("eth0", "10.0.2.15")));
+        assert!(!is_reachable(&address("cni0", "10.42.0.1")));
+        assert!(!is_reachable(&address("eth0", "fe80::1")));
+        assert!(!is_reachable(&address("eth0", "169.254.3.4")));
+    }
+}
