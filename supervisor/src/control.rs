@@ -164,9 +164,20 @@ mod tests {
 
     #[test]
     fn requests_have_a_stable_form() {
-        let request: Request = serde_json::from_str(r#"{"op":"start","units":["a.service"]}"#).unwrap();
-        assert_eq!(request, Request::Start { units: vec!["a.service".into()], no_block: false });
-        let end = serde_json::to_string(&Request::End { end: End::PowerOff, force: false }).unwrap();
+        let request: Request =
+            serde_json::from_str(r#"{"op":"start","units":["a.service"]}"#).unwrap();
+        assert_eq!(
+            request,
+            Request::Start {
+                units: vec!["a.service".into()],
+                no_block: false
+            }
+        );
+        let end = serde_json::to_string(&Request::End {
+            end: End::PowerOff,
+            force: false,
+        })
+        .unwrap();
         assert_eq!(end, r#"{"op":"end","end":"power-off","force":false}"#);
         assert_eq!(serde_json::to_string(&Reply::default()).unwrap(), "{}");
     }

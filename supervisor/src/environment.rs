@@ -91,7 +91,10 @@ mod tests {
             ("G", "two\nlines"),
             ("J", "https://x/?a=b"),
         ];
-        let got: Vec<_> = variables.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        let got: Vec<_> = variables
+            .iter()
+            .map(|(a, b)| (a.as_str(), b.as_str()))
+            .collect();
         assert_eq!(got, expected);
     }
 }

@@ -23,7 +23,9 @@ pub struct Event {
 pub fn now_ms() -> u64 {
     let clock = nix::time::ClockId::CLOCK_BOOTTIME;
     // The clock exists since Linux 2.6.39; 0 is the only honest answer without it.
-    let Ok(time) = nix::time::clock_gettime(clock) else { return 0 };
+    let Ok(time) = nix::time::clock_gettime(clock) else {
+        return 0;
+    };
     let (seconds, nanoseconds) = (time.tv_sec(), time.tv_nsec());
     u64::try_from(seconds * 1000 + nanoseconds / 1_000_000).unwrap_or(0)
 }
@@ -35,9 +37,18 @@ mod tests {
     #[test]
     fn absent_parts_are_left_out() {
         let (source, event) = ("a.service".to_owned(), "starting".to_owned());
-        let told = Event { at_ms: 5, source, event, ms: None, error: None };
+        let told = Event {
+            at_ms: 5,
+            source,
+            event,
+            ms: None,
+            error: None,
+        };
         let text = serde_json::to_string(&told).unwrap();
-        assert_eq!(text, r#"{"at_ms":5,"source":"a.service","event":"starting"}"#);
+        assert_eq!(
+            text,
+            r#"{"at_ms":5,"source":"a.service","event":"starting"}"#
+        );
     }
 
     #[test]

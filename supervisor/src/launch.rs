@@ -31,7 +31,9 @@ pub fn identity(service: &Service, users: &Database) -> Result<Option<(User, Ide
         (Some(name), _) => name.as_str(),
         (None, _) => "root",
     };
-    let user = users.user(name).ok_or_else(|| format!("there is no user {name} in /etc/passwd"))?;
+    let user = users
+        .user(name)
+        .ok_or_else(|| format!("there is no user {name} in /etc/passwd"))?;
     let group = service.group.as_deref();
     let identity = users.identity(&user, group, &service.supplementary_groups)?;
     Ok(Some((user, identity)))
@@ -46,8 +48,15 @@ pub fn command(
     let identity = identity(service, around.users)?;
     let user = identity.as_ref().map(|(user, _)| user);
     let variables = variables(service, user, around)?;
-    let program = find_program(&exec.program, variables.get("PATH").map_or(PATH, String::as_str))?;
-    let mut arguments = vec![exec.argument_zero.clone().unwrap_or_else(|| exec.program.clone())];
+    let program = find_program(
+        &exec.program,
+        variables.get("PATH").map_or(PATH, String::as_str),
+    )?;
+    let mut arguments = vec![
+        exec.argument_zero
+            .clone()
+            .unwrap_or_else(|| exec.program.clone()),
+    ];
     arguments.extend(match exec.literal {
         true => exec.arguments.clone(),
         false => words::expand(&exec.arguments, &variables),
@@ -55,17 +64,26 @@ pub fn command(
     let (directory, directory_optional) = directory(service, user);
     Ok(Command {
         program: c_string(&program)?,
-        arguments: arguments.iter().map(|word| c_string(word)).collect::<Result<_, _>>()?,
+        arguments: arguments
+            .iter()
+            .map(|word| c_string(word))
+            .collect::<Result<_, _>>()?,
         environment: variables
             .iter()
             .map(|(name, value)| c_string(&format!("{name}={value}")))
             .collect::<Result<_, _>>()?,
         cgroup: around.cgroup.clone(),
-        identity: identity.filter(|_| !exec.as_root).map(|(_, identity)| identity),
+        identity: identity
+            .filter(|_| !exec.as_root)
+            .map(|(_, identity)| identity),
         directory: c_string(&directory)?,
         directory_optional,
         terminal: terminal(service)?,
-        limits: service.limits.iter().map(|(res, (soft, hard))| (*res, *soft, *hard)).collect(),
+        limits: service
+            .limits
+            .iter()
+            .map(|(res, (soft, hard))| (*res, *soft, *hard))
+            .collect(),
         oom_score_adjust: service.oom_score_adjust,
         nice: service.nice,
         umask: service.umask,
@@ -79,7 +97,9 @@ fn c_string(text: &str) -> Result<CString, String> {
 
 /// `~` is the user's home; `-` in front means that the folder may be missing.
 fn directory(service: &Service, user: Option<&User>) -> (String, bool) {
-    let Some(said) = &service.working_directory else { return (String::new(), true) };
+    let Some(said) = &service.working_directory else {
+        return (String::new(), true);
+    };
     let (path, optional) = match said.strip_prefix('-') {
         Some(path) => (path, true),
         None => (said.as_str(), false),
@@ -114,12 +134,22 @@ fn variables(
     all.extend(user.map(Database::variables).unwrap_or_default());
     all.extend(folder_variables(service));
     if service.tty.is_input {
-        all.insert("TERM".to_owned(), term(service.tty.path.as_deref()).to_owned());
+        all.insert(
+            "TERM".to_owned(),
+            term(service.tty.path.as_deref()).to_owned(),
+        );
     }
     if listens_to_notifications(service) {
-        all.insert("NOTIFY_SOCKET".to_owned(), around.notify_socket.display().to_string());
+        all.insert(
+            "NOTIFY_SOCKET".to_owned(),
+            around.notify_socket.display().to_string(),
+        );
     }
-    all.extend(around.main_pid.map(|pid| ("MAINPID".to_owned(), pid.to_string())));
+    all.extend(
+        around
+            .main_pid
+            .map(|pid| ("MAINPID".to_owned(), pid.to_string())),
+    );
     all.extend(service.environment.clone());
     for file in &service.environment_files {
         match std::fs::read_to_string(&file.path) {
@@ -138,7 +168,9 @@ pub fn listens_to_notifications(service: &Service) -> bool {
 }
 
 fn term(path: Option<&str>) -> &'static str {
-    let line = path.and_then(|path| path.strip_prefix("/dev/tty")).unwrap_or_default();
+    let line = path
+        .and_then(|path| path.strip_prefix("/dev/tty"))
+        .unwrap_or_default();
     match !line.is_empty() && line.chars().all(|letter| letter.is_ascii_digit()) {
         true => "linux",
         false => "vt220",
@@ -161,7 +193,11 @@ fn folder_variables(service: &Service) -> BTreeMap<String, String> {
         .into_iter()
         .filter(|(_, _, folders)| !folders.names.is_empty())
         .map(|(base, variable, folders)| {
-            let paths: Vec<_> = folders.names.iter().map(|name| format!("{base}/{name}")).collect();
+            let paths: Vec<_> = folders
+                .names
+                .iter()
+                .map(|name| format!("{base}/{name}"))
+                .collect();
             (variable.to_owned(), paths.join(":"))
         })
         .collect()
@@ -186,8 +222,14 @@ mod tests {
 
     fn build(text: &str) -> Result<Command, String> {
         let mut unit = Unit::empty("a.service");
-        assert_eq!(read::apply(&mut unit, Path::new("/u"), &format!("[Service]\n{text}")), vec![]);
-        let users = Database::new("bus:x:101:102::/home/bus:/bin/sh".into(), "bus:x:102:".into());
+        assert_eq!(
+            read::apply(&mut unit, Path::new("/u"), &format!("[Service]\n{text}")),
+            vec![]
+        );
+        let users = Database::new(
+            "bus:x:101:102::/home/bus:/bin/sh".into(),
+            "bus:x:102:".into(),
+        );
         let around = Surroundings {
             users: &users,
             notify_socket: Path::new("/run/n.sock"),
@@ -210,10 +252,20 @@ mod tests {
         .unwrap();
         assert_eq!(texts(&command.arguments), ["zero", "1", "2", "/run/r"]);
         let environment = texts(&command.environment);
-        for wanted in ["B=3", "HOME=/home/bus", "MAINPID=7", "NOTIFY_SOCKET=/run/n.sock", "USER=bus"] {
+        for wanted in [
+            "B=3",
+            "HOME=/home/bus",
+            "MAINPID=7",
+            "NOTIFY_SOCKET=/run/n.sock",
+            "USER=bus",
+        ] {
             assert!(environment.contains(&wanted), "{wanted}");
         }
-        assert!(!environment.iter().any(|variable| variable.starts_with("SHELL=")));
+        assert!(
+            !environment
+                .iter()
+                .any(|variable| variable.starts_with("SHELL="))
+        );
         assert_eq!(command.identity.unwrap().uid, 101);
         assert_eq!(command.directory.to_str(), Ok("/home/bus"));
     }
@@ -228,9 +280,15 @@ mod tests {
         let error = build("User=ghost\nExecStart=/bin/x").unwrap_err();
         assert_eq!(error, "there is no user ghost in /etc/passwd");
         let error = build("ExecStart=no-such-program").unwrap_err();
-        assert!(error.starts_with("there is no program no-such-program in /usr/local/sbin:"), "{error}");
+        assert!(
+            error.starts_with("there is no program no-such-program in /usr/local/sbin:"),
+            "{error}"
+        );
         let error = build("ExecStart=/bin/x\nEnvironmentFile=/nonexistent").unwrap_err();
-        assert!(error.starts_with("reading EnvironmentFile /nonexistent: "), "{error}");
+        assert!(
+            error.starts_with("reading EnvironmentFile /nonexistent: "),
+            "{error}"
+        );
         assert!(build("ExecStart=/bin/x\nEnvironmentFile=-/nonexistent").is_ok());
     }
 
@@ -243,8 +301,10 @@ mod tests {
 
     #[test]
     fn a_getty_has_a_terminal() {
-        let command =
-            build("ExecStart=/sbin/agetty\nStandardInput=tty\nStandardOutput=tty\nTTYPath=/dev/tty1").unwrap();
+        let command = build(
+            "ExecStart=/sbin/agetty\nStandardInput=tty\nStandardOutput=tty\nTTYPath=/dev/tty1",
+        )
+        .unwrap();
         let terminal = command.terminal.unwrap();
         assert_eq!(terminal.path.to_str(), Ok("/dev/tty1"));
         assert!(terminal.output);

@@ -83,7 +83,10 @@ pub fn start(
     let mut edges = Edges::new(units, &members);
     plan.notes.extend(edges.break_cycles());
     for name in &wanted {
-        let requires = units.by_name.get(name).map(|unit| units.canonical_set(&unit.requires));
+        let requires = units
+            .by_name
+            .get(name)
+            .map(|unit| units.canonical_set(&unit.requires));
         let mut requires = requires.unwrap_or_default();
         requires.retain(|name| is_supported(name) && !is_up(name));
         let after = edges.all(name);
@@ -103,14 +106,24 @@ fn closure(
     let mut wanted = BTreeSet::new();
     let mut queue: VecDeque<String> = goals.iter().map(|name| units.canonical(name)).collect();
     while let Some(name) = queue.pop_front() {
-        let Some(unit) = units.by_name.get(&name).filter(|unit| exists(unit)) else { continue };
+        let Some(unit) = units.by_name.get(&name).filter(|unit| exists(unit)) else {
+            continue;
+        };
         if is_up(&name) || !wanted.insert(name.clone()) {
             continue;
         }
-        for other in unit.wants.iter().chain(&unit.requires).map(|other| units.canonical(other)) {
+        for other in unit
+            .wants
+            .iter()
+            .chain(&unit.requires)
+            .map(|other| units.canonical(other))
+        {
             match is_supported(&other) {
                 true => queue.push_back(other),
-                false => notes.push(format!("{name}: {other} is left out: {}", unsupported(&other))),
+                false => notes.push(format!(
+                    "{name}: {other} is left out: {}",
+                    unsupported(&other)
+                )),
             }
         }
     }
@@ -147,7 +160,10 @@ impl Edges {
         let explicit: BTreeMap<_, _> = known()
             .map(|unit| (unit.name.clone(), units.explicit_after(unit, members)))
             .collect();
-        let mut edges = Self { explicit, implied: BTreeMap::new() };
+        let mut edges = Self {
+            explicit,
+            implied: BTreeMap::new(),
+        };
         for target in known().filter(|unit| unit.is_target() && unit.default_dependencies) {
             let waits = edges.implied_for(units, target, members);
             edges.implied.insert(target.name.clone(), waits);
@@ -156,13 +172,29 @@ impl Edges {
     }
 
     /// A target is reached when what it wants has started, unless that orders itself after the target.
-    fn implied_for(&self, units: &Units, target: &Unit, members: &BTreeSet<String>) -> BTreeSet<String> {
-        let names = target.wants.iter().chain(&target.requires).map(|name| units.canonical(name));
+    fn implied_for(
+        &self,
+        units: &Units,
+        target: &Unit,
+        members: &BTreeSet<String>,
+    ) -> BTreeSet<String> {
+        let names = target
+            .wants
+            .iter()
+            .chain(&target.requires)
+            .map(|name| units.canonical(name));
         names
             .filter(|name| members.contains(name) && *name != target.name)
             .filter(|name| {
-                let later = self.explicit.get(name).is_some_and(|after| after.contains(&target.name));
-                !later && units.by_name.get(name).is_some_and(|unit| unit.default_dependencies)
+                let later = self
+                    .explicit
+                    .get(name)
+                    .is_some_and(|after| after.contains(&target.name));
+                !later
+                    && units
+                        .by_name
+                        .get(name)
+                        .is_some_and(|unit| unit.default_dependencies)
             })
             .collect()
     }
@@ -179,15 +211,21 @@ impl Edges {
             let text = cycle.join(" → ");
             let pairs: Vec<_> = cycle.iter().zip(cycle.iter().skip(1)).collect();
             let implied = pairs.iter().find(|(unit, first)| {
-                self.implied.get(*unit).is_some_and(|set| set.contains(*first))
+                self.implied
+                    .get(*unit)
+                    .is_some_and(|set| set.contains(*first))
             });
-            let Some((unit, first)) = implied.or(pairs.last()) else { break };
+            let Some((unit, first)) = implied.or(pairs.last()) else {
+                break;
+            };
             for set in [&mut self.explicit, &mut self.implied] {
                 if let Some(after) = set.get_mut(*unit) {
                     after.remove(*first);
                 }
             }
-            notes.push(format!("ordering cycle {text}: {unit} does not wait for {first}"));
+            notes.push(format!(
+                "ordering cycle {text}: {unit} does not wait for {first}"
+            ));
         }
         notes
     }
@@ -195,7 +233,12 @@ impl Edges {
     /// A cycle as the names along it, the first repeated at the end.
     fn find_cycle(&self) -> Option<Vec<String>> {
         let mut done = BTreeSet::new();
-        let names: BTreeSet<_> = self.explicit.keys().chain(self.implied.keys()).cloned().collect();
+        let names: BTreeSet<_> = self
+            .explicit
+            .keys()
+            .chain(self.implied.keys())
+            .cloned()
+            .collect();
         names.iter().find_map(|name| self.search(name, &mut done))
     }
 
@@ -246,8 +289,10 @@ pub fn stop(units: &Units, goals: &[String], is_active: impl Fn(&str) -> bool) -
     }
     let mut edges = Edges::new(units, &members);
     let notes = edges.break_cycles();
-    let mut steps: BTreeMap<String, Step> =
-        members.iter().map(|name| (name.clone(), Step::default())).collect();
+    let mut steps: BTreeMap<String, Step> = members
+        .iter()
+        .map(|name| (name.clone(), Step::default()))
+        .collect();
     for name in &members {
         for first in edges.all(name) {
             if let Some(step) = steps.get_mut(&first) {
@@ -286,7 +331,10 @@ mod tests {
     #[test]
     fn a_goal_pulls_in_what_it_wants_and_waits_for_it() {
         let units = units(&[
-            ("m.target", "Wants=a.service b.service missing.service x.timer"),
+            (
+                "m.target",
+                "Wants=a.service b.service missing.service x.timer",
+            ),
             ("a.service", "After=b.service c.service; Requires=d.service"),
             ("b.service", ""),
             ("c.service", ""),
@@ -295,22 +343,40 @@ mod tests {
         let plan = start_all(&units, "m.target");
         let names: Vec<_> = plan.steps.keys().map(String::as_str).collect();
         assert_eq!(names, ["a.service", "b.service", "d.service", "m.target"]);
-        assert_eq!(plan.steps["a.service"].after, set(&["b.service", "d.service"]));
+        assert_eq!(
+            plan.steps["a.service"].after,
+            set(&["b.service", "d.service"])
+        );
         assert_eq!(plan.steps["a.service"].requires, set(&["d.service"]));
-        assert_eq!(plan.steps["m.target"].after, set(&["a.service", "b.service"]));
+        assert_eq!(
+            plan.steps["m.target"].after,
+            set(&["a.service", "b.service"])
+        );
         assert_eq!(plan.notes.len(), 1);
-        assert!(plan.notes[0].contains("x.timer is left out: timer units"), "{:?}", plan.notes);
+        assert!(
+            plan.notes[0].contains("x.timer is left out: timer units"),
+            "{:?}",
+            plan.notes
+        );
     }
 
     #[test]
     fn what_is_up_is_left_out_and_what_is_starting_is_waited_for() {
         let units = units(&[
-            ("a.service", "Requires=b.service c.service; After=b.service c.service"),
+            (
+                "a.service",
+                "Requires=b.service c.service; After=b.service c.service",
+            ),
             ("b.service", ""),
             ("c.service", ""),
         ]);
         let starting = set(&["c.service"]);
-        let plan = start(&units, &["a.service".to_owned()], |name| name == "b.service", &starting);
+        let plan = start(
+            &units,
+            &["a.service".to_owned()],
+            |name| name == "b.service",
+            &starting,
+        );
         assert_eq!(plan.steps["a.service"].after, set(&["c.service"]));
         assert!(!plan.steps.contains_key("b.service"));
         assert_eq!(plan.steps["a.service"].requires, set(&["c.service"]));
@@ -325,10 +391,17 @@ mod tests {
             ("c.service", "After=a.service"),
         ]);
         let plan = start_all(&units, "m.target");
-        let edges: usize = ["a", "b", "c"].iter().map(|n| plan.steps[&format!("{n}.service")].after.len()).sum();
+        let edges: usize = ["a", "b", "c"]
+            .iter()
+            .map(|n| plan.steps[&format!("{n}.service")].after.len())
+            .sum();
         assert_eq!(edges, 2);
         assert_eq!(plan.notes.len(), 1);
-        assert!(plan.notes[0].starts_with("ordering cycle a.service → b.service → c.service"), "{:?}", plan.notes);
+        assert!(
+            plan.notes[0].starts_with("ordering cycle a.service → b.service → c.service"),
+            "{:?}",
+            plan.notes
+        );
     }
 
     #[test]
@@ -347,8 +420,13 @@ mod tests {
 
     #[test]
     fn sockets_stand_for_their_services() {
-        let mut units = units(&[("a.service", "Requires=dbus.socket; After=dbus.socket"), ("dbus.service", "")]);
-        units.aliases.insert("bus.service".to_owned(), "dbus.service".to_owned());
+        let mut units = units(&[
+            ("a.service", "Requires=dbus.socket; After=dbus.socket"),
+            ("dbus.service", ""),
+        ]);
+        units
+            .aliases
+            .insert("bus.service".to_owned(), "dbus.service".to_owned());
         let plan = start_all(&units, "a.service");
         assert_eq!(plan.steps["a.service"].after, set(&["dbus.service"]));
         assert_eq!(units.canonical("bus.socket"), "dbus.service");
@@ -362,7 +440,9 @@ mod tests {
             ("b.service", "PartOf=a.service"),
             ("idle.service", "Requires=net.service"),
         ]);
-        let plan = stop(&units, &["net.service".to_owned()], |name| name != "idle.service");
+        let plan = stop(&units, &["net.service".to_owned()], |name| {
+            name != "idle.service"
+        });
         let names: Vec<_> = plan.steps.keys().map(String::as_str).collect();
         assert_eq!(names, ["a.service", "b.service", "net.service"]);
         assert_eq!(plan.steps["net.service"].after, set(&["a.service"]));
@@ -372,11 +452,22 @@ mod tests {
     #[test]
     fn a_long_chain_needs_no_deep_stack() {
         let texts: Vec<_> = (0..5_000)
-            .map(|n| (format!("u{n}.service"), format!("Requires=u{0}.service; After=u{0}.service", n + 1)))
+            .map(|n| {
+                (
+                    format!("u{n}.service"),
+                    format!("Requires=u{0}.service; After=u{0}.service", n + 1),
+                )
+            })
             .collect();
-        let texts: Vec<_> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let texts: Vec<_> = texts
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+            .collect();
         let units = units(&texts);
-        assert_eq!(closure(&units, &["u0.service".into()], &|_| false, &mut vec![]).len(), 5_000);
+        assert_eq!(
+            closure(&units, &["u0.service".into()], &|_| false, &mut vec![]).len(),
+            5_000
+        );
         let edges = Edges::new(&Units::default(), &BTreeSet::new());
         assert_eq!(edges.find_cycle(), None);
     }

@@ -5,9 +5,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::unit::Unit;
 use crate::unit::name::Name;
 use crate::unit::read::{self, Warning};
-use crate::unit::Unit;
 
 /// How many links from name to name are followed.
 const MOST_ALIASES: usize = 8;
@@ -44,7 +44,9 @@ impl Store {
     pub fn find(&self, name: &str) -> Found {
         let mut name = name.to_owned();
         for _ in 0..MOST_ALIASES {
-            let Some(path) = self.path_of(&name) else { return Found::Missing };
+            let Some(path) = self.path_of(&name) else {
+                return Found::Missing;
+            };
             if is_mask(&path) {
                 return Found::Masked(path);
             }
@@ -61,10 +63,13 @@ impl Store {
         let parsed = Name::parse(name)?;
         let names = [Some(name.to_owned()), parsed.template()];
         let exists = |path: &PathBuf| path.symlink_metadata().is_ok_and(|meta| !meta.is_dir());
-        names
-            .into_iter()
-            .flatten()
-            .find_map(|name| self.dirs.iter().rev().map(|dir| dir.join(&name)).find(exists))
+        names.into_iter().flatten().find_map(|name| {
+            self.dirs
+                .iter()
+                .rev()
+                .map(|dir| dir.join(&name))
+                .find(exists)
+        })
     }
 
     /// Reads a unit with its drop-ins and `*.wants` folders. The result's name is its true one.
@@ -72,7 +77,14 @@ impl Store {
         let (mut unit, mut warnings) = match self.find(name) {
             Found::Missing => (Unit::empty(name), Vec::new()),
             Found::Masked(path) => {
-                return (Unit { masked: true, files: vec![path], ..Unit::empty(name) }, Vec::new());
+                return (
+                    Unit {
+                        masked: true,
+                        files: vec![path],
+                        ..Unit::empty(name)
+                    },
+                    Vec::new(),
+                );
             }
             Found::File(path, true_name) => {
                 let mut unit = Unit::empty(&true_name);
@@ -83,7 +95,10 @@ impl Store {
         for drop_in in self.drop_ins(&unit.name) {
             warnings.extend(apply_file(&mut unit, &drop_in));
         }
-        let (wants, requires) = (self.linked(&unit.name, "wants"), self.linked(&unit.name, "requires"));
+        let (wants, requires) = (
+            self.linked(&unit.name, "wants"),
+            self.linked(&unit.name, "requires"),
+        );
         unit.wants.extend(wants);
         unit.requires.extend(requires);
         (unit, warnings)
@@ -91,26 +106,43 @@ impl Store {
 
     /// The drop-in files of a unit in the order in which they apply.
     pub fn drop_ins(&self, name: &str) -> Vec<PathBuf> {
-        let folders = self.names_for(name).into_iter().map(|name| format!("{name}.d"));
-        self.merged(folders.collect(), |path| path.extension() == Some(OsStr::new("conf")))
-            .into_values()
-            .collect()
+        let folders = self
+            .names_for(name)
+            .into_iter()
+            .map(|name| format!("{name}.d"));
+        self.merged(folders.collect(), |path| {
+            path.extension() == Some(OsStr::new("conf"))
+        })
+        .into_values()
+        .collect()
     }
 
     /// The units that links in `NAME.wants` or `NAME.requires` folders name.
     pub fn linked(&self, name: &str, kind: &str) -> BTreeSet<String> {
-        let folders = self.names_for(name).into_iter().map(|name| format!("{name}.{kind}"));
+        let folders = self
+            .names_for(name)
+            .into_iter()
+            .map(|name| format!("{name}.{kind}"));
         let links = self.merged(folders.collect(), |_| true);
-        links.into_keys().filter(|name| Name::parse(name).is_some()).collect()
+        links
+            .into_keys()
+            .filter(|name| Name::parse(name).is_some())
+            .collect()
     }
 
     /// The names under which folders of a unit may stand, the most general first.
     fn names_for(&self, name: &str) -> Vec<String> {
-        let Some(parsed) = Name::parse(name) else { return Vec::new() };
-        [Some(parsed.kind.to_owned()), parsed.template(), Some(name.to_owned())]
-            .into_iter()
-            .flatten()
-            .collect()
+        let Some(parsed) = Name::parse(name) else {
+            return Vec::new();
+        };
+        [
+            Some(parsed.kind.to_owned()),
+            parsed.template(),
+            Some(name.to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// The entries of like-named folders by file name: later folders win, masks take entries out.
@@ -120,7 +152,10 @@ impl Store {
         keep: impl Fn(&Path) -> bool,
     ) -> BTreeMap<String, PathBuf> {
         let mut entries = BTreeMap::new();
-        for folder in folders.iter().flat_map(|folder| self.dirs.iter().map(move |dir| dir.join(folder))) {
+        for folder in folders
+            .iter()
+            .flat_map(|folder| self.dirs.iter().map(move |dir| dir.join(folder)))
+        {
             for path in list(&folder).into_iter().filter(|path| keep(path)) {
                 if let Some(name) = path.file_name().and_then(OsStr::to_str) {
                     entries.insert(name.to_owned(), path.clone());
@@ -148,9 +183,14 @@ impl Store {
     pub fn wanted_by(&self, name: &str) -> BTreeSet<(String, &'static str)> {
         let mut targets = BTreeSet::new();
         for folder in self.dirs.iter().flat_map(|dir| list(dir)) {
-            let folder = folder.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            let folder = folder
+                .file_name()
+                .and_then(OsStr::to_str)
+                .unwrap_or_default();
             for kind in ["wants", "requires"] {
-                if let Some(target) = folder.strip_suffix(kind).and_then(|rest| rest.strip_suffix('.'))
+                if let Some(target) = folder
+                    .strip_suffix(kind)
+                    .and_then(|rest| rest.strip_suffix('.'))
                     && self.linked(target, kind).contains(name)
                 {
                     targets.insert((target.to_owned(), kind));
@@ -161,22 +201,36 @@ impl Store {
     }
 }
 
-const KINDS: [&str; 8] =
-    ["service", "target", "socket", "timer", "mount", "path", "slice", "automount"];
+const KINDS: [&str; 8] = [
+    "service",
+    "target",
+    "socket",
+    "timer",
+    "mount",
+    "path",
+    "slice",
+    "automount",
+];
 
 fn apply_file(unit: &mut Unit, path: &Path) -> Vec<Warning> {
     match fs::read_to_string(path) {
         Ok(text) => read::apply(unit, path, &text),
         Err(error) => {
             let message = format!("reading the unit file: {error}");
-            vec![Warning { file: path.to_owned(), line: 0, message }]
+            vec![Warning {
+                file: path.to_owned(),
+                line: 0,
+                message,
+            }]
         }
     }
 }
 
 /// The entries of a folder, sorted; none if it cannot be read.
 fn list(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
     paths
@@ -185,7 +239,10 @@ fn list(folder: &Path) -> Vec<PathBuf> {
 /// A link to /dev/null, or an empty file.
 pub fn is_mask(path: &Path) -> bool {
     let linked = fs::read_link(path).is_ok_and(|target| target == Path::new("/dev/null"));
-    linked || path.metadata().is_ok_and(|meta| meta.is_file() && meta.len() == 0)
+    linked
+        || path
+            .metadata()
+            .is_ok_and(|meta| meta.is_file() && meta.len() == 0)
 }
 
 /// The other name that a link gives, if it is an alias: a link to a file of another name.
@@ -237,8 +294,14 @@ mod tests {
     fn the_later_folder_wins_and_drop_ins_add() {
         let tree = tree(
             &[
-                ("usr/a.service", "[Unit]\nDescription=low\n[Service]\nExecStart=/low"),
-                ("etc/a.service", "[Unit]\nDescription=high\n[Service]\nExecStart=/high"),
+                (
+                    "usr/a.service",
+                    "[Unit]\nDescription=low\n[Service]\nExecStart=/low",
+                ),
+                (
+                    "etc/a.service",
+                    "[Unit]\nDescription=high\n[Service]\nExecStart=/high",
+                ),
                 ("usr/a.service.d/10.conf", "[Unit]\nAfter=x.target"),
                 ("usr/a.service.d/20.conf", "[Unit]\nDescription=lost"),
                 ("etc/a.service.d/20.conf", "[Unit]\nDescription=drop-in"),
@@ -258,7 +321,10 @@ mod tests {
     #[test]
     fn templates_aliases_and_masks() {
         let tree = tree(
-            &[("usr/getty@.service", "[Service]\nExecStart=/sbin/agetty %I"), ("usr/b.service", "[Unit]\n")],
+            &[
+                ("usr/getty@.service", "[Service]\nExecStart=/sbin/agetty %I"),
+                ("usr/b.service", "[Unit]\n"),
+            ],
             &[
                 ("usr/autovt@.service", "getty@.service"),
                 ("etc/alias.service", "../usr/b.service"),
@@ -286,7 +352,10 @@ mod tests {
             ],
         );
         let (unit, _) = tree.store.load("m.target");
-        assert_eq!(unit.wants.into_iter().collect::<Vec<_>>(), vec!["a.service"]);
+        assert_eq!(
+            unit.wants.into_iter().collect::<Vec<_>>(),
+            vec!["a.service"]
+        );
         assert!(unit.requires.contains("c.service"));
         let wanted = tree.store.wanted_by("a.service");
         assert_eq!(wanted, BTreeSet::from([("m.target".to_owned(), "wants")]));
@@ -295,7 +364,13 @@ mod tests {
 
     #[test]
     fn aliases_in_a_circle_are_missing() {
-        let tree = tree(&[], &[("usr/a.service", "b.service"), ("usr/b.service", "a.service")]);
+        let tree = tree(
+            &[],
+            &[
+                ("usr/a.service", "b.service"),
+                ("usr/b.service", "a.service"),
+            ],
+        );
         assert_eq!(tree.store.find("a.service"), Found::Missing);
     }
 }

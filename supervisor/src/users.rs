@@ -41,14 +41,19 @@ impl Database {
 
     /// A user by name or number.
     pub fn user(&self, wanted: &str) -> Option<User> {
-        self.passwd.lines().filter_map(user).find(|user| {
-            user.name == wanted || wanted.parse() == Ok(user.uid)
-        })
+        self.passwd
+            .lines()
+            .filter_map(user)
+            .find(|user| user.name == wanted || wanted.parse() == Ok(user.uid))
     }
 
     /// A group's id by name or number.
     pub fn group(&self, wanted: &str) -> Option<u32> {
-        let known = self.group.lines().filter_map(group).find(|(name, ..)| *name == wanted);
+        let known = self
+            .group
+            .lines()
+            .filter_map(group)
+            .find(|(name, ..)| *name == wanted);
         known.map(|(_, gid, _)| gid).or_else(|| wanted.parse().ok())
     }
 
@@ -59,7 +64,10 @@ impl Database {
         group: Option<&str>,
         more: &[String],
     ) -> Result<Identity, String> {
-        let find = |name: &str| self.group(name).ok_or_else(|| format!("there is no group {name}"));
+        let find = |name: &str| {
+            self.group(name)
+                .ok_or_else(|| format!("there is no group {name}"))
+        };
         let gid = group.map(find).transpose()?.unwrap_or(user.gid);
         let mut groups = vec![gid];
         groups.extend(self.memberships(&user.name));
@@ -68,20 +76,39 @@ impl Database {
         }
         groups.sort_unstable();
         groups.dedup();
-        Ok(Identity { uid: user.uid, gid, groups })
+        Ok(Identity {
+            uid: user.uid,
+            gid,
+            groups,
+        })
     }
 
     fn memberships(&self, user: &str) -> Vec<u32> {
         let member = |(_, gid, members): (&str, u32, &str)| {
-            members.split(',').any(|member| member == user).then_some(gid)
+            members
+                .split(',')
+                .any(|member| member == user)
+                .then_some(gid)
         };
-        self.group.lines().filter_map(group).filter_map(member).collect()
+        self.group
+            .lines()
+            .filter_map(group)
+            .filter_map(member)
+            .collect()
     }
 
     /// The variables that a service with `User=` gets.
     pub fn variables(user: &User) -> BTreeMap<String, String> {
-        let pairs = [("USER", &user.name), ("LOGNAME", &user.name), ("HOME", &user.home), ("SHELL", &user.shell)];
-        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()
+        let pairs = [
+            ("USER", &user.name),
+            ("LOGNAME", &user.name),
+            ("HOME", &user.home),
+            ("SHELL", &user.shell),
+        ];
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect()
     }
 }
 
@@ -92,7 +119,13 @@ fn user(line: &str) -> Option<User> {
     let gid = fields.next()?.parse().ok()?;
     let home = fields.nth(1)?.to_owned();
     let shell = fields.next()?.to_owned();
-    Some(User { name, uid, gid, home, shell })
+    Some(User {
+        name,
+        uid,
+        gid,
+        home,
+        shell,
+    })
 }
 
 fn group(line: &str) -> Option<(&str, u32, &str)> {
@@ -117,7 +150,14 @@ mod tests {
         let database = database();
         let user = database.user("bus").unwrap();
         let identity = database.identity(&user, None, &["adm".to_owned()]).unwrap();
-        assert_eq!(identity, Identity { uid: 101, gid: 102, groups: vec![4, 102, 105] });
+        assert_eq!(
+            identity,
+            Identity {
+                uid: 101,
+                gid: 102,
+                groups: vec![4, 102, 105]
+            }
+        );
         assert_eq!(database.user("101").unwrap().name, "bus");
         assert_eq!(database.user("nobody"), None);
     }

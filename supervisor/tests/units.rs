@@ -8,7 +8,10 @@ use supervisor::store::Store;
 use supervisor::unit::read::Warning;
 
 fn image() -> Store {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../overlay/usr/lib/systemd/system");
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../overlay/usr/lib/systemd/system"
+    );
     Store::new(vec![PathBuf::from(folder)])
 }
 
@@ -46,18 +49,35 @@ fn every_unit_of_the_image_is_understood_and_applied_in_full() {
 fn the_goal_starts_everything_in_order_without_cycles() {
     let (units, warnings) = load(&image(), "default.target");
     assert_eq!(warnings, vec![]);
-    let plan = plan::start(&units, &["default.target".to_owned()], |_| false, &BTreeSet::new());
+    let plan = plan::start(
+        &units,
+        &["default.target".to_owned()],
+        |_| false,
+        &BTreeSet::new(),
+    );
     assert_eq!(plan.notes, Vec::<String>::new());
-    let after = |name: &str| &plan.steps.get(name).unwrap_or_else(|| panic!("{name} is not planned")).after;
+    let after = |name: &str| {
+        &plan
+            .steps
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is not planned"))
+            .after
+    };
     assert!(after("connman.service").contains("dbus.service"));
     assert!(after("ssh.service").contains("k3os-sshd-key@ed25519.service"));
     assert!(after("multi-user.target").contains("ssh.service"));
     assert!(after("k3os-runtime.service").contains("network-online.target"));
     // Nothing waits for the devices to be told again, and no service but the runtime phase for the network.
     for (name, step) in &plan.steps {
-        assert!(!step.after.contains("systemd-udev-trigger.service"), "{name}");
+        assert!(
+            !step.after.contains("systemd-udev-trigger.service"),
+            "{name}"
+        );
         let waits_for_network = step.after.contains("network-online.target");
-        assert!(!waits_for_network || name == "k3os-runtime.service", "{name}");
+        assert!(
+            !waits_for_network || name == "k3os-runtime.service",
+            "{name}"
+        );
     }
     assert_eq!(after("dbus.service"), &BTreeSet::new());
     assert_eq!(after("systemd-udevd.service"), &BTreeSet::new());

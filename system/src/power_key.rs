@@ -25,7 +25,9 @@ pub struct PowerKeys {
 impl PowerKeys {
     /// Looks for devices that are new and have a power key. One that cannot be opened is tried again.
     pub fn scan(&mut self) {
-        let Ok(entries) = fs::read_dir("/sys/class/input") else { return };
+        let Ok(entries) = fs::read_dir("/sys/class/input") else {
+            return;
+        };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if !name.starts_with("event") || self.devices.contains_key(&name) {
@@ -34,7 +36,10 @@ impl PowerKeys {
             let keys = fs::read_to_string(entry.path().join("device/capabilities/key"));
             if keys.is_ok_and(|keys| has_key(&keys, KEY_POWER)) {
                 let device = Path::new("/dev/input").join(&name);
-                let opened = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(device);
+                let opened = OpenOptions::new()
+                    .read(true)
+                    .custom_flags(O_NONBLOCK)
+                    .open(device);
                 self.devices.extend(opened.map(|file| (name, file)));
             }
         }
@@ -72,7 +77,9 @@ fn has_key(bitmap: &str, key: u16) -> bool {
 fn has_press(events: &[u8]) -> bool {
     events.chunks_exact(EVENT_SIZE).any(|event| {
         let half = |at: usize| {
-            let bytes = event.get(at..at + 2).and_then(|bytes| bytes.try_into().ok());
+            let bytes = event
+                .get(at..at + 2)
+                .and_then(|bytes| bytes.try_into().ok());
             bytes.map(u16::from_ne_bytes)
         };
         half(16) == Some(EV_KEY) && half(18) == Some(KEY_POWER) && half(20) == Some(1)
@@ -86,7 +93,10 @@ mod tests {
     #[test]
     fn an_acpi_button_has_a_power_key_and_a_mouse_has_none() {
         assert!(has_key("10000000000000 0\n", KEY_POWER));
-        assert!(has_key("402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe", 1));
+        assert!(has_key(
+            "402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe",
+            1
+        ));
         assert!(!has_key("70000 0 0 0 0", KEY_POWER));
         assert!(!has_key("", KEY_POWER));
     }

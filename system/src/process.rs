@@ -601,9 +601,15 @@ pub fn any_other() -> bool {
     if std::process::id() != 1 {
         return false;
     }
-    let Ok(entries) = std::fs::read_dir("/proc") else { return false };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let stats = pids.filter(|&pid| pid != 1).map(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")));
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return false;
+    };
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let stats = pids
+        .filter(|&pid| pid != 1)
+        .map(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")));
     stats.flatten().any(|stat| is_user_process(&stat))
 }
 
@@ -611,7 +617,9 @@ pub fn any_other() -> bool {
 fn is_user_process(stat: &str) -> bool {
     const PF_KTHREAD: u64 = 0x0020_0000;
     // The name in parentheses may hold anything, parentheses too.
-    let Some((_, fields)) = stat.rsplit_once(')') else { return false };
+    let Some((_, fields)) = stat.rsplit_once(')') else {
+        return false;
+    };
     let fields: Vec<_> = fields.split_whitespace().collect();
     let flags = fields.get(6).and_then(|flags| flags.parse::<u64>().ok());
     fields.first() != Some(&"Z") && flags.is_some_and(|flags| flags & PF_KTHREAD == 0)

@@ -43,19 +43,53 @@ pub struct Args {
 
 /// Options that are accepted for the sake of scripts and change nothing.
 const WITHOUT_EFFECT: [&str; 12] = [
-    "--full", "-l", "--no-pager", "--no-wall", "--no-ask-password", "--no-reload", "--plain", "--system",
-    "--no-warn", "-i", "--ignore-inhibitors", "--show-types",
+    "--full",
+    "-l",
+    "--no-pager",
+    "--no-wall",
+    "--no-ask-password",
+    "--no-reload",
+    "--plain",
+    "--system",
+    "--no-warn",
+    "-i",
+    "--ignore-inhibitors",
+    "--show-types",
 ];
 
 /// Options with a value.
 const WITH_VALUE: [&str; 11] = [
-    "--output", "-o", "--lines", "-n", "--type", "-t", "--state", "--property", "-p", "--signal", "-s",
+    "--output",
+    "-o",
+    "--lines",
+    "-n",
+    "--type",
+    "-t",
+    "--state",
+    "--property",
+    "-p",
+    "--signal",
+    "-s",
 ];
 
 /// Options without one.
 const FLAGS: [&str; 16] = [
-    "--quiet", "-q", "--now", "--all", "-a", "--no-block", "--force", "-f", "--failed", "--no-legend",
-    "--value", "--help", "-h", "--version", "--legend", "-P",
+    "--quiet",
+    "-q",
+    "--now",
+    "--all",
+    "-a",
+    "--no-block",
+    "--force",
+    "-f",
+    "--failed",
+    "--no-legend",
+    "--value",
+    "--help",
+    "-h",
+    "--version",
+    "--legend",
+    "-P",
 ];
 
 impl Args {
@@ -103,7 +137,9 @@ impl Args {
         match option {
             "--output" | "-o" => self.json = value.starts_with("json"),
             "--lines" | "-n" => {
-                let lines = value.parse().map_err(|_| format!("{value:?} is not a number of lines"))?;
+                let lines = value
+                    .parse()
+                    .map_err(|_| format!("{value:?} is not a number of lines"))?;
                 self.lines = Some(lines);
             }
             "--type" | "-t" => self.types.extend(list()),
@@ -150,7 +186,11 @@ fn split_option(word: &str) -> (String, Option<String>) {
 }
 
 fn unknown(option: &str) -> String {
-    let known = WITHOUT_EFFECT.iter().chain(&WITH_VALUE).chain(&FLAGS).filter(|known| known.len() > 2);
+    let known = WITHOUT_EFFECT
+        .iter()
+        .chain(&WITH_VALUE)
+        .chain(&FLAGS)
+        .filter(|known| known.len() > 2);
     match nearest(option, known.copied()) {
         Some(near) => format!("unknown option {option}; did you mean {near}?"),
         None => format!("unknown option {option}"),
@@ -185,7 +225,12 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Args, String> {
-        Args::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        Args::parse(
+            &line
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]
@@ -198,13 +243,22 @@ mod tests {
         assert_eq!(args.properties, ["MainPID", "Id"]);
         assert!(args.value_only);
         assert_eq!(parse("").unwrap().verb, "list-units");
-        assert_eq!(parse("-q is-active -- -odd.service").unwrap().units, ["-odd.service"]);
+        assert_eq!(
+            parse("-q is-active -- -odd.service").unwrap().units,
+            ["-odd.service"]
+        );
     }
 
     #[test]
     fn unknown_options_are_told_with_the_nearest() {
-        assert_eq!(parse("--no-blok start a").unwrap_err(), "unknown option --no-blok; did you mean --no-block?");
-        assert_eq!(parse("--frobnicate").unwrap_err(), "unknown option --frobnicate");
+        assert_eq!(
+            parse("--no-blok start a").unwrap_err(),
+            "unknown option --no-blok; did you mean --no-block?"
+        );
+        assert_eq!(
+            parse("--frobnicate").unwrap_err(),
+            "unknown option --frobnicate"
+        );
         assert_eq!(parse("status -n").unwrap_err(), "-n needs a value");
         assert!(parse("status -n x").unwrap_err().contains("not a number"));
     }
@@ -212,6 +266,9 @@ mod tests {
     #[test]
     fn distances() {
         assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(nearest("statsu", ["status", "start"].into_iter()), Some("status"));
+        assert_eq!(
+            nearest("statsu", ["status", "start"].into_iter()),
+            Some("status")
+        );
     }
 }

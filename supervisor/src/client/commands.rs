@@ -10,10 +10,36 @@ use crate::options::End;
 use crate::unit::name::complete;
 
 const VERBS: [&str; 31] = [
-    "status", "start", "stop", "restart", "try-restart", "reload", "reload-or-restart",
-    "try-reload-or-restart", "enable", "disable", "reenable", "is-active", "is-enabled", "is-failed",
-    "list-units", "list-unit-files", "list-dependencies", "show", "cat", "daemon-reload", "mask", "unmask",
-    "reset-failed", "kill", "poweroff", "reboot", "halt", "is-system-running", "get-default", "help",
+    "status",
+    "start",
+    "stop",
+    "restart",
+    "try-restart",
+    "reload",
+    "reload-or-restart",
+    "try-reload-or-restart",
+    "enable",
+    "disable",
+    "reenable",
+    "is-active",
+    "is-enabled",
+    "is-failed",
+    "list-units",
+    "list-unit-files",
+    "list-dependencies",
+    "show",
+    "cat",
+    "daemon-reload",
+    "mask",
+    "unmask",
+    "reset-failed",
+    "kill",
+    "poweroff",
+    "reboot",
+    "halt",
+    "is-system-running",
+    "get-default",
+    "help",
     "daemon-reexec",
 ];
 
@@ -37,7 +63,10 @@ impl Client {
             return code::OK;
         }
         if args.version {
-            println!("systemctl of k3OS {}, no systemd", env!("CARGO_PKG_VERSION"));
+            println!(
+                "systemctl of k3OS {}, no systemd",
+                env!("CARGO_PKG_VERSION")
+            );
             return code::OK;
         }
         let result = match self.check(args) {
@@ -57,8 +86,18 @@ impl Client {
             let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
             return Err(format!("unknown verb {verb}{near}"));
         }
-        let needs_none = ["status", "list-", "show", "reset-failed", "daemon-", "poweroff", "reboot", "halt",
-            "is-system-running", "get-default"];
+        let needs_none = [
+            "status",
+            "list-",
+            "show",
+            "reset-failed",
+            "daemon-",
+            "poweroff",
+            "reboot",
+            "halt",
+            "is-system-running",
+            "get-default",
+        ];
         match args.units.is_empty() && !needs_none.iter().any(|start| verb.starts_with(start)) {
             true => Err(format!("{verb} needs the name of a unit")),
             false => Ok(()),
@@ -69,8 +108,15 @@ impl Client {
         let failed = |error| (code::FAILED, error);
         let units: Vec<_> = args.units.iter().map(|unit| complete(unit)).collect();
         match args.verb.as_str() {
-            "start" | "stop" | "restart" | "try-restart" | "reload" | "reload-or-restart"
-            | "try-reload-or-restart" | "kill" | "reset-failed" => self.change(args, units),
+            "start"
+            | "stop"
+            | "restart"
+            | "try-restart"
+            | "reload"
+            | "reload-or-restart"
+            | "try-reload-or-restart"
+            | "kill"
+            | "reset-failed" => self.change(args, units),
             "enable" | "disable" | "reenable" | "mask" | "unmask" => self.link(args, &units),
             "status" | "is-active" | "is-failed" | "show" => self.query(args, units),
             "is-enabled" => Ok(self.is_enabled(args, &units)),
@@ -79,7 +125,10 @@ impl Client {
             "list-dependencies" => self.list_dependencies(units).map_err(failed),
             "cat" => self.cat(&units),
             "daemon-reload" => self.daemon_reload().map_err(failed),
-            "daemon-reexec" => Err((code::FAILED, "PID 1 is replaced by a new release only".to_owned())),
+            "daemon-reexec" => Err((
+                code::FAILED,
+                "PID 1 is replaced by a new release only".to_owned(),
+            )),
             "is-system-running" => self.is_system_running().map_err(failed),
             "get-default" => {
                 println!("default.target");
@@ -91,7 +140,9 @@ impl Client {
                     "poweroff" => End::PowerOff,
                     _ => End::Halt,
                 };
-                power::end(self, end, args.force).map(|()| code::OK).map_err(failed)
+                power::end(self, end, args.force)
+                    .map(|()| code::OK)
+                    .map_err(failed)
             }
         }
     }
@@ -102,14 +153,23 @@ impl Client {
         let request = match args.verb.as_str() {
             "start" => Request::Start { units, no_block },
             "stop" => Request::Stop { units, no_block },
-            "restart" => Request::Restart { units, only_active: false, no_block },
-            "try-restart" => Request::Restart { units, only_active: true, no_block },
+            "restart" => Request::Restart {
+                units,
+                only_active: false,
+                no_block,
+            },
+            "try-restart" => Request::Restart {
+                units,
+                only_active: true,
+                no_block,
+            },
             "reload" => Request::Reload { units },
             "reset-failed" => Request::ResetFailed { units },
             "kill" => {
                 let name = args.signal.as_deref().unwrap_or("SIGTERM");
                 let signal = system::signals::by_name(name);
-                let signal = signal.ok_or_else(|| (code::USAGE, format!("{name} is not a signal")))?;
+                let signal =
+                    signal.ok_or_else(|| (code::USAGE, format!("{name} is not a signal")))?;
                 Request::Kill { units, signal }
             }
             verb => return self.reload_or_restart(units, no_block, verb.starts_with("try-")),
@@ -126,14 +186,25 @@ impl Client {
         only_active: bool,
     ) -> Result<i32, (i32, String)> {
         let failed = |error| (code::FAILED, error);
-        let reply = self.ask(&Request::Reload { units: units.clone() }).map_err(failed)?;
-        let rest: Vec<_> = units.into_iter().filter(|unit| {
-            reply.failed.iter().any(|(name, _)| name == unit) || reply.unknown.contains(unit)
-        }).collect();
+        let reply = self
+            .ask(&Request::Reload {
+                units: units.clone(),
+            })
+            .map_err(failed)?;
+        let rest: Vec<_> = units
+            .into_iter()
+            .filter(|unit| {
+                reply.failed.iter().any(|(name, _)| name == unit) || reply.unknown.contains(unit)
+            })
+            .collect();
         if rest.is_empty() {
             return Ok(code::OK);
         }
-        let restart = Request::Restart { units: rest, only_active, no_block };
+        let restart = Request::Restart {
+            units: rest,
+            only_active,
+            no_block,
+        };
         Ok(tell(&self.ask(&restart).map_err(failed)?))
     }
 
@@ -167,7 +238,9 @@ impl Client {
             "disable" | "mask" => Request::Stop { units, no_block },
             _ => return Ok(code::OK),
         };
-        Ok(tell(&self.ask(&request).map_err(|error| (code::FAILED, error))?))
+        Ok(tell(
+            &self.ask(&request).map_err(|error| (code::FAILED, error))?,
+        ))
     }
 
     /// Verbs that tell about units.
@@ -175,13 +248,21 @@ impl Client {
         if units.is_empty() {
             return self.list_units(args).map_err(|error| (code::FAILED, error));
         }
-        let request = Request::Show { units: units.clone() };
+        let request = Request::Show {
+            units: units.clone(),
+        };
         let reply = self.ask(&request).map_err(|error| (code::FAILED, error))?;
         match args.verb.as_str() {
-            "is-active" => Ok(print_states(args, &reply, code::NOT_RUNNING, |unit| unit.active_state == "active")),
-            "is-failed" => Ok(print_states(args, &reply, code::FAILED, |unit| unit.active_state == "failed")),
+            "is-active" => Ok(print_states(args, &reply, code::NOT_RUNNING, |unit| {
+                unit.active_state == "active"
+            })),
+            "is-failed" => Ok(print_states(args, &reply, code::FAILED, |unit| {
+                unit.active_state == "failed"
+            })),
             "show" => {
-                print::show(&self.with_unknown(&reply), args, |unit| self.links.state(unit));
+                print::show(&self.with_unknown(&reply), args, |unit| {
+                    self.links.state(unit)
+                });
                 Ok(code::OK)
             }
             _ => {
@@ -247,7 +328,11 @@ impl Client {
     }
 
     fn list_dependencies(&self, units: Vec<String>) -> Result<i32, String> {
-        let units = if units.is_empty() { vec!["default.target".to_owned()] } else { units };
+        let units = if units.is_empty() {
+            vec!["default.target".to_owned()]
+        } else {
+            units
+        };
         for unit in self.ask(&Request::Show { units })?.units {
             println!("{}", unit.name);
             for other in unit.requires.iter().chain(&unit.wants) {
@@ -265,7 +350,11 @@ impl Client {
             }
             for file in files {
                 let said = |error| (code::FAILED, format!("reading {}: {error}", file.display()));
-                println!("# {}\n{}", file.display(), fs::read_to_string(&file).map_err(said)?);
+                println!(
+                    "# {}\n{}",
+                    file.display(),
+                    fs::read_to_string(&file).map_err(said)?
+                );
             }
         }
         Ok(code::OK)
@@ -303,7 +392,10 @@ fn tell(reply: &Reply) -> i32 {
         eprintln!("{unit} failed: {reason}");
         eprintln!("See \"systemctl status {short}\" and \"k3os logs {short}\".");
     }
-    match (reply.unknown.is_empty(), reply.failed.is_empty() && reply.error.is_none()) {
+    match (
+        reply.unknown.is_empty(),
+        reply.failed.is_empty() && reply.error.is_none(),
+    ) {
         (false, _) => code::NOT_INSTALLED,
         (_, false) => code::FAILED,
         _ => code::OK,
@@ -317,7 +409,10 @@ fn print_states(
     is_so: impl Fn(&UnitStatus) -> bool,
 ) -> i32 {
     if !args.quiet {
-        reply.units.iter().for_each(|unit| println!("{}", unit.active_state));
+        reply
+            .units
+            .iter()
+            .for_each(|unit| println!("{}", unit.active_state));
         reply.unknown.iter().for_each(|_| println!("inactive"));
     }
     match (reply.units.iter().any(is_so), reply.unknown.is_empty()) {
@@ -328,7 +423,12 @@ fn print_states(
 }
 
 fn status_code(reply: &Reply) -> i32 {
-    let is_running = |unit: &UnitStatus| matches!(unit.active_state.as_str(), "active" | "reloading" | "activating");
+    let is_running = |unit: &UnitStatus| {
+        matches!(
+            unit.active_state.as_str(),
+            "active" | "reloading" | "activating"
+        )
+    };
     match (reply.unknown.is_empty(), reply.units.iter().all(is_running)) {
         (false, _) => code::UNKNOWN,
         (true, false) => code::NOT_RUNNING,
@@ -341,9 +441,16 @@ mod tests {
     use super::*;
 
     fn reply(states: &[&str], unknown: &[&str]) -> Reply {
-        let unit = |state: &&str| UnitStatus { active_state: (*state).to_owned(), ..UnitStatus::default() };
+        let unit = |state: &&str| UnitStatus {
+            active_state: (*state).to_owned(),
+            ..UnitStatus::default()
+        };
         let unknown = unknown.iter().map(|name| (*name).to_owned()).collect();
-        Reply { units: states.iter().map(unit).collect(), unknown, ..Reply::default() }
+        Reply {
+            units: states.iter().map(unit).collect(),
+            unknown,
+            ..Reply::default()
+        }
     }
 
     #[test]
@@ -351,12 +458,19 @@ mod tests {
         assert_eq!(status_code(&reply(&["active"], &[])), 0);
         assert_eq!(status_code(&reply(&["active", "failed"], &[])), 3);
         assert_eq!(status_code(&reply(&["active"], &["x"])), 4);
-        let quiet = Args { quiet: true, ..Args::default() };
-        let is_active = |reply: &Reply| print_states(&quiet, reply, 3, |unit| unit.active_state == "active");
+        let quiet = Args {
+            quiet: true,
+            ..Args::default()
+        };
+        let is_active =
+            |reply: &Reply| print_states(&quiet, reply, 3, |unit| unit.active_state == "active");
         assert_eq!(is_active(&reply(&["inactive", "active"], &[])), 0);
         assert_eq!(is_active(&reply(&["inactive"], &[])), 3);
         assert_eq!(is_active(&reply(&[], &["x"])), 4);
-        let failed = Reply { failed: vec![("a".into(), "b".into())], ..Reply::default() };
+        let failed = Reply {
+            failed: vec![("a".into(), "b".into())],
+            ..Reply::default()
+        };
         assert_eq!(tell(&failed), 1);
         assert_eq!(tell(&reply(&[], &["x"])), 5);
     }
@@ -364,7 +478,12 @@ mod tests {
     #[test]
     fn wrong_verbs_and_missing_names_are_usage_errors() {
         let client = Client::machine();
-        let run = |verb: &str| client.run(&Args { verb: verb.to_owned(), ..Args::default() });
+        let run = |verb: &str| {
+            client.run(&Args {
+                verb: verb.to_owned(),
+                ..Args::default()
+            })
+        };
         assert_eq!(run("statsu"), code::USAGE);
         assert_eq!(run("start"), code::USAGE);
     }

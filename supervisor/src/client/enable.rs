@@ -32,7 +32,10 @@ impl Links {
         let file = unit.files.first().cloned().unwrap_or_default();
         let name = instance(&unit.name, unit.install.default_instance.as_deref());
         let mut done = Vec::new();
-        for (targets, kind) in [(&unit.install.wanted_by, "wants"), (&unit.install.required_by, "requires")] {
+        for (targets, kind) in [
+            (&unit.install.wanted_by, "wants"),
+            (&unit.install.required_by, "requires"),
+        ] {
             for target in targets {
                 let link = self.folder.join(format!("{target}.{kind}")).join(&name);
                 done.extend(self.link(&link, &file)?);
@@ -41,8 +44,13 @@ impl Links {
         for alias in unit.install.alias.iter().filter(|alias| **alias != name) {
             done.extend(self.link(&self.folder.join(alias), &file)?);
         }
-        if unit.install.wanted_by.is_empty() && unit.install.required_by.is_empty() && done.is_empty() {
-            return Err(format!("{name} has nothing in [Install] that enabling it could do"));
+        if unit.install.wanted_by.is_empty()
+            && unit.install.required_by.is_empty()
+            && done.is_empty()
+        {
+            return Err(format!(
+                "{name} has nothing in [Install] that enabling it could do"
+            ));
         }
         Ok(done)
     }
@@ -116,7 +124,11 @@ impl Links {
             symlink(target, link)
         };
         made().map_err(|error| format!("linking {}: {error}", link.display()))?;
-        Ok(vec![format!("Created {} → {}", link.display(), target.display())])
+        Ok(vec![format!(
+            "Created {} → {}",
+            link.display(),
+            target.display()
+        )])
     }
 }
 
@@ -147,7 +159,11 @@ mod tests {
         fs::write(usr.join("a.service"), unit).unwrap();
         fs::write(usr.join("b.service"), unit).unwrap();
         fs::write(usr.join("s.service"), "[Service]\nExecStart=/a\n").unwrap();
-        fs::write(usr.join("g@.service"), format!("{unit}DefaultInstance=one\n")).unwrap();
+        fs::write(
+            usr.join("g@.service"),
+            format!("{unit}DefaultInstance=one\n"),
+        )
+        .unwrap();
         symlink("../b.service", usr.join("m.target.wants/b.service")).unwrap();
         let store = Store::new(vec![usr, own.clone()]);
         (root, Links { store, folder: own })

@@ -1,7 +1,7 @@
 //! `k3os logs [-f] [-n LINES] SERVICE`.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Client, code};
 use crate::control::Request;
@@ -45,7 +45,9 @@ fn parse(words: &[String], is_terminal: bool) -> Result<LogsRequest, String> {
     let (mut units, mut follow, mut lines) = (Vec::new(), false, None);
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
-        let value = word.strip_prefix("-n").or_else(|| word.strip_prefix("--lines="));
+        let value = word
+            .strip_prefix("-n")
+            .or_else(|| word.strip_prefix("--lines="));
         match word.as_str() {
             "-f" | "--follow" => follow = true,
             "-u" | "--unit" => units.extend(rest.next()),
@@ -53,7 +55,9 @@ fn parse(words: &[String], is_terminal: bool) -> Result<LogsRequest, String> {
             _ if value.is_some() => lines = Some(count(value)?),
             "--no-pager" => {}
             option if option.starts_with('-') => {
-                return Err(format!("unknown option {option}; known are -f and -n LINES"));
+                return Err(format!(
+                    "unknown option {option}; known are -f and -n LINES"
+                ));
             }
             _ => units.push(word),
         }
@@ -62,13 +66,20 @@ fn parse(words: &[String], is_terminal: bool) -> Result<LogsRequest, String> {
         return Err("name one service: k3os logs [-f] [-n LINES] SERVICE".to_owned());
     };
     let default = (is_terminal || follow).then_some(LINES);
-    Ok(LogsRequest { unit: (*unit).clone(), follow, lines: lines.unwrap_or(default) })
+    Ok(LogsRequest {
+        unit: (*unit).clone(),
+        follow,
+        lines: lines.unwrap_or(default),
+    })
 }
 
 fn count(value: Option<&str>) -> Result<Option<usize>, String> {
     match value {
         Some("all") => Ok(None),
-        Some(value) => value.parse().map(Some).map_err(|_| format!("{value:?} is not a number of lines")),
+        Some(value) => value
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("{value:?} is not a number of lines")),
         None => Err("-n needs a number".to_owned()),
     }
 }
@@ -93,21 +104,34 @@ pub fn logs(request: &LogsRequest, log_dir: &Path, out: &mut dyn Write) -> Resul
         }
         out.flush()
     };
-    let written = write(out).and_then(|()| if request.follow { follower.follow(out) } else { Ok(()) });
+    let written = write(out).and_then(|()| {
+        if request.follow {
+            follower.follow(out)
+        } else {
+            Ok(())
+        }
+    });
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(said(&path, &error)),
         _ => Ok(()),
     }
 }
 
-fn said(path: &PathBuf, error: &io::Error) -> String {
+fn said(path: &Path, error: &io::Error) -> String {
     format!("reading {}: {error}", path.display())
 }
 
 /// What the supervisor keeps where no file could be written.
 fn lines_in_memory(unit: &str) -> Option<Vec<String>> {
-    let request = Request::Show { units: vec![unit.to_owned()] };
-    let status = Client::machine().ask(&request).ok()?.units.into_iter().next()?;
+    let request = Request::Show {
+        units: vec![unit.to_owned()],
+    };
+    let status = Client::machine()
+        .ask(&request)
+        .ok()?
+        .units
+        .into_iter()
+        .next()?;
     (!status.lines.is_empty()).then_some(status.lines)
 }
 
@@ -122,23 +146,45 @@ mod tests {
     #[test]
     fn command_lines() {
         let request = parse(&words("-f -n 5 ssh"), false).unwrap();
-        assert_eq!(request, LogsRequest { unit: "ssh".into(), follow: true, lines: Some(5) });
+        assert_eq!(
+            request,
+            LogsRequest {
+                unit: "ssh".into(),
+                follow: true,
+                lines: Some(5)
+            }
+        );
         assert_eq!(parse(&words("k3s"), false).unwrap().lines, None);
         assert_eq!(parse(&words("k3s"), true).unwrap().lines, Some(LINES));
         assert_eq!(parse(&words("-nall k3s"), true).unwrap().lines, None);
         assert!(parse(&words("a b"), true).is_err());
-        assert!(parse(&words("--tail a"), true).unwrap_err().contains("--tail"));
+        assert!(
+            parse(&words("--tail a"), true)
+                .unwrap_err()
+                .contains("--tail")
+        );
     }
 
     #[test]
     fn the_last_lines_are_written() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.service.log"), "one\ntwo\nthree\n").unwrap();
-        let request = LogsRequest { unit: "a".into(), follow: false, lines: Some(2) };
+        let request = LogsRequest {
+            unit: "a".into(),
+            follow: false,
+            lines: Some(2),
+        };
         let mut out = Vec::new();
         logs(&request, folder.path(), &mut out).unwrap();
         assert_eq!(out, b"two\nthree\n");
-        let missing = LogsRequest { unit: "b".into(), ..request };
-        assert!(logs(&missing, folder.path(), &mut out).unwrap_err().contains("b.service has no log"));
+        let missing = LogsRequest {
+            unit: "b".into(),
+            ..request
+        };
+        assert!(
+            logs(&missing, folder.path(), &mut out)
+                .unwrap_err()
+                .contains("b.service has no log")
+        );
     }
 }

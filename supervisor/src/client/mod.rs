@@ -46,8 +46,14 @@ impl Client {
     /// The machine's own.
     pub(crate) fn machine() -> Self {
         let store = Store::new(UNIT_DIRS.iter().map(PathBuf::from).collect());
-        let links = Links { store, folder: PERSISTENT_UNIT_DIR.into() };
-        Self { socket: Path::new(RUNTIME_DIR).join("control.sock"), links }
+        let links = Links {
+            store,
+            folder: PERSISTENT_UNIT_DIR.into(),
+        };
+        Self {
+            socket: Path::new(RUNTIME_DIR).join("control.sock"),
+            links,
+        }
     }
 
     /// Sends a request and waits for its answer.
@@ -62,11 +68,14 @@ impl Client {
         line.push(b'\n');
         stream.write_all(&line).map_err(said)?;
         let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer).map_err(said)?;
+        BufReader::new(stream)
+            .read_line(&mut answer)
+            .map_err(said)?;
         if answer.is_empty() {
             return Err("the supervisor ended before it answered".to_owned());
         }
-        serde_json::from_str(&answer).map_err(|error| format!("reading the supervisor's answer: {error}"))
+        serde_json::from_str(&answer)
+            .map_err(|error| format!("reading the supervisor's answer: {error}"))
     }
 }
 

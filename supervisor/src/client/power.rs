@@ -15,7 +15,8 @@ pub(super) fn end(client: &Client, end: End, force: bool) -> Result<(), String> 
                 End::PowerOff => nix::libc::SIGUSR2,
                 End::Halt => nix::libc::SIGUSR1,
             };
-            return system::process::kill(1, signal).map_err(|error| format!("signalling PID 1: {error}"));
+            return system::process::kill(1, signal)
+                .map_err(|error| format!("signalling PID 1: {error}"));
         }
     };
     reply.error.map_or(Ok(()), Err)
@@ -55,7 +56,11 @@ fn parse(applet: &str, words: &[String]) -> Result<(End, bool), String> {
             "-H" | "--halt" => end = End::Halt,
             "now" | "+0" if applet == "shutdown" => {}
             "-w" | "-d" | "-n" | "-i" | "--no-wall" => {}
-            other => return Err(format!("unknown argument {other}; it happens now: no time is accepted")),
+            other => {
+                return Err(format!(
+                    "unknown argument {other}; it happens now: no time is accepted"
+                ));
+            }
         }
     }
     Ok((end, force))
@@ -68,7 +73,13 @@ mod tests {
     #[test]
     fn applets_and_flags() {
         let parse = |applet, line: &str| {
-            parse(applet, &line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+            parse(
+                applet,
+                &line
+                    .split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>(),
+            )
         };
         assert_eq!(parse("reboot", "-f"), Ok((End::Reboot, true)));
         assert_eq!(parse("shutdown", "-r now"), Ok((End::Reboot, false)));

@@ -19,29 +19,49 @@ pub fn status(units: &[UnitStatus], args: &Args, enabled: impl Fn(&str) -> &'sta
         return json(units);
     }
     for unit in units {
-        print!("{}", status_text(unit, enabled(&unit.name), args.lines, has_colours()));
+        print!(
+            "{}",
+            status_text(unit, enabled(&unit.name), args.lines, has_colours())
+        );
     }
 }
 
 fn json<T: serde::Serialize + ?Sized>(value: &T) {
     // Plain data always serialises; an empty line would be no JSON.
-    println!("{}", serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()));
+    println!(
+        "{}",
+        serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+    );
 }
 
 /// The text of `status` for one unit.
-pub fn status_text(unit: &UnitStatus, enabled: &str, lines: Option<usize>, colours: bool) -> String {
+pub fn status_text(
+    unit: &UnitStatus,
+    enabled: &str,
+    lines: Option<usize>,
+    colours: bool,
+) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: String| text.push_str(&format!("{name:>11}: {value}\n"));
-    row("Loaded", format!("{} ({}; {enabled})", unit.load_state, unit.files.join(", ")));
+    row(
+        "Loaded",
+        format!("{} ({}; {enabled})", unit.load_state, unit.files.join(", ")),
+    );
     row("Active", active(unit, colours));
     if let Some(condition) = &unit.unmet_condition {
-        row("Condition", format!("not started: {condition} does not hold"));
+        row(
+            "Condition",
+            format!("not started: {condition} does not hold"),
+        );
     }
     if let Some(job) = &unit.job {
         row("Job", job.clone());
     }
     if let Some(pid) = unit.main_pid {
-        row("Main PID", format!("{pid} ({})", unit.command.as_deref().unwrap_or_default()));
+        row(
+            "Main PID",
+            format!("{pid} ({})", unit.command.as_deref().unwrap_or_default()),
+        );
     }
     if !unit.status_text.is_empty() {
         row("Status", unit.status_text.clone());
@@ -64,7 +84,11 @@ pub fn status_text(unit: &UnitStatus, enabled: &str, lines: Option<usize>, colou
     for (pid, command) in &unit.processes {
         text.push_str(&format!("             {pid} {command}\n"));
     }
-    let shown = lines.unwrap_or(if unit.active_state == "failed" { usize::MAX } else { 10 });
+    let shown = lines.unwrap_or(if unit.active_state == "failed" {
+        usize::MAX
+    } else {
+        10
+    });
     let skipped = unit.lines.len().saturating_sub(shown);
     if skipped < unit.lines.len() {
         text.push('\n');
@@ -72,11 +96,20 @@ pub fn status_text(unit: &UnitStatus, enabled: &str, lines: Option<usize>, colou
     for line in unit.lines.iter().skip(skipped) {
         text.push_str(&format!("{line}\n"));
     }
-    format!("{} {} - {}\n{text}", dot(unit, colours), unit.name, unit.description)
+    format!(
+        "{} {} - {}\n{text}",
+        dot(unit, colours),
+        unit.name,
+        unit.description
+    )
 }
 
 fn dot(unit: &UnitStatus, colours: bool) -> String {
-    let dot = if unit.active_state == "failed" { "×" } else { "●" };
+    let dot = if unit.active_state == "failed" {
+        "×"
+    } else {
+        "●"
+    };
     coloured(dot, &unit.active_state, colours)
 }
 
@@ -124,7 +157,11 @@ fn size(bytes: u64) -> String {
         unit += 1;
     }
     let name = units.get(unit).copied().unwrap_or_default();
-    if unit == 0 { format!("{bytes}B") } else { format!("{value:.1}{name}") }
+    if unit == 0 {
+        format!("{bytes}B")
+    } else {
+        format!("{value:.1}{name}")
+    }
 }
 
 /// `350ms`, `4.2s`, `3min 5s`, `2h 1min`, `3d 4h`
@@ -157,16 +194,35 @@ pub fn list(units: &[UnitStatus], args: &Args) {
     if args.json {
         return json(units);
     }
-    let width = units.iter().map(|unit| unit.name.len()).max().unwrap_or(4).max(4);
+    let width = units
+        .iter()
+        .map(|unit| unit.name.len())
+        .max()
+        .unwrap_or(4)
+        .max(4);
     if !args.no_legend {
-        println!("  {:width$} {:9} {:12} {:12} DESCRIPTION", "UNIT", "LOAD", "ACTIVE", "SUB");
+        println!(
+            "  {:width$} {:9} {:12} {:12} DESCRIPTION",
+            "UNIT", "LOAD", "ACTIVE", "SUB"
+        );
     }
     let colours = has_colours();
     for unit in units {
-        let mark = if unit.active_state == "failed" { coloured("×", "failed", colours) } else { " ".to_owned() };
-        let active = coloured(&format!("{:12}", unit.active_state), &unit.active_state, colours);
+        let mark = if unit.active_state == "failed" {
+            coloured("×", "failed", colours)
+        } else {
+            " ".to_owned()
+        };
+        let active = coloured(
+            &format!("{:12}", unit.active_state),
+            &unit.active_state,
+            colours,
+        );
         let (load, sub) = (&unit.load_state, &unit.sub_state);
-        println!("{mark} {:width$} {load:9} {active} {sub:12} {}", unit.name, unit.description);
+        println!(
+            "{mark} {:width$} {load:9} {active} {sub:12} {}",
+            unit.name, unit.description
+        );
     }
     if !args.no_legend {
         println!("\n{} units listed.", units.len());
@@ -182,7 +238,12 @@ pub fn unit_files(rows: &[(&'static str, String)], args: &Args) {
             .collect();
         return json(&objects);
     }
-    let width = rows.iter().map(|(_, name)| name.len()).max().unwrap_or(9).max(9);
+    let width = rows
+        .iter()
+        .map(|(_, name)| name.len())
+        .max()
+        .unwrap_or(9)
+        .max(9);
     if !args.no_legend {
         println!("{:width$} STATE", "UNIT FILE");
     }
@@ -201,7 +262,8 @@ pub fn show(units: &[UnitStatus], args: &Args, enabled: impl Fn(&str) -> &'stati
             println!();
         }
         for (name, value) in properties(unit, enabled(&unit.name)) {
-            let is_wanted = args.properties.is_empty() || args.properties.iter().any(|wanted| wanted == name);
+            let is_wanted =
+                args.properties.is_empty() || args.properties.iter().any(|wanted| wanted == name);
             match (is_wanted, args.value_only) {
                 (true, true) => println!("{value}"),
                 (true, false) => println!("{name}={value}"),
@@ -213,12 +275,16 @@ pub fn show(units: &[UnitStatus], args: &Args, enabled: impl Fn(&str) -> &'stati
 
 /// systemd's names for what we know of a unit.
 pub fn properties(unit: &UnitStatus, enabled: &str) -> Vec<(&'static str, String)> {
-    let number = |value: Option<u64>| value.map_or("[not set]".to_owned(), |value| value.to_string());
+    let number =
+        |value: Option<u64>| value.map_or("[not set]".to_owned(), |value| value.to_string());
     let (main, drop_ins) = match unit.files.split_first() {
         Some((main, drop_ins)) => (main.clone(), drop_ins.join(" ")),
         None => (String::new(), String::new()),
     };
-    let group = unit.cgroup.as_deref().and_then(|path| path.split_once("/system.slice"));
+    let group = unit
+        .cgroup
+        .as_deref()
+        .and_then(|path| path.split_once("/system.slice"));
     vec![
         ("Id", unit.name.clone()),
         ("Description", unit.description.clone()),
@@ -233,14 +299,23 @@ pub fn properties(unit: &UnitStatus, enabled: &str) -> Vec<(&'static str, String
         ("Result", unit.result.clone()),
         ("StatusText", unit.status_text.clone()),
         ("MainPID", unit.main_pid.unwrap_or(0).to_string()),
-        ("ExecMainStatus", unit.main_exit.clone().unwrap_or_else(|| "0".to_owned())),
+        (
+            "ExecMainStatus",
+            unit.main_exit.clone().unwrap_or_else(|| "0".to_owned()),
+        ),
         ("ExecStart", unit.command.clone().unwrap_or_default()),
         ("NRestarts", unit.restarts.to_string()),
-        ("StateChangeTimestampMonotonic", (unit.changed_at_ms * 1000).to_string()),
+        (
+            "StateChangeTimestampMonotonic",
+            (unit.changed_at_ms * 1000).to_string(),
+        ),
         ("MemoryCurrent", number(unit.memory)),
         ("CPUUsageNSec", number(unit.cpu_usec.map(|cpu| cpu * 1000))),
         ("TasksCurrent", number(unit.tasks)),
-        ("ControlGroup", group.map_or(String::new(), |(_, rest)| format!("/system.slice{rest}"))),
+        (
+            "ControlGroup",
+            group.map_or(String::new(), |(_, rest)| format!("/system.slice{rest}")),
+        ),
         ("After", unit.after.join(" ")),
         ("Wants", unit.wants.join(" ")),
         ("Requires", unit.requires.join(" ")),
@@ -289,24 +364,42 @@ mod tests {
             ..unit()
         };
         let text = status_text(&unit, "enabled", None, true);
-        assert!(text.contains("\u{1b}[31mfailed (Result: exit-code)\u{1b}[0m"), "{text}");
+        assert!(
+            text.contains("\u{1b}[31mfailed (Result: exit-code)\u{1b}[0m"),
+            "{text}"
+        );
         assert!(text.contains("; it exited with code 1"));
         assert!(text.contains("line 0\n"));
     }
 
     #[test]
     fn lists_leave_out_what_is_inactive() {
-        let idle = UnitStatus { active_state: "inactive".into(), ..unit() };
+        let idle = UnitStatus {
+            active_state: "inactive".into(),
+            ..unit()
+        };
         let args = Args::default();
         assert!(is_listed(&unit(), &args) && !is_listed(&idle, &args));
-        assert!(is_listed(&idle, &Args { all: true, ..Args::default() }));
-        let targets = Args { types: ["target".to_owned()].into(), ..Args::default() };
+        assert!(is_listed(
+            &idle,
+            &Args {
+                all: true,
+                ..Args::default()
+            }
+        ));
+        let targets = Args {
+            types: ["target".to_owned()].into(),
+            ..Args::default()
+        };
         assert!(!is_listed(&unit(), &targets));
     }
 
     #[test]
     fn sizes_durations_and_properties() {
-        assert_eq!((size(12), size(2_048), size(5 << 30)), ("12B".into(), "2.0K".into(), "5.0G".into()));
+        assert_eq!(
+            (size(12), size(2_048), size(5 << 30)),
+            ("12B".into(), "2.0K".into(), "5.0G".into())
+        );
         assert_eq!(duration(90_061_000), "1d 1h");
         assert_eq!(duration(4_250), "4.2s");
         let properties = properties(&unit(), "enabled");

@@ -47,7 +47,10 @@ impl Lines {
 
 fn clean(bytes: &[u8]) -> String {
     let allowed = |letter: &char| !letter.is_control() || matches!(letter, '\t' | '\u{1b}');
-    String::from_utf8_lossy(bytes).chars().filter(allowed).collect()
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .filter(allowed)
+        .collect()
 }
 
 #[cfg(test)]
@@ -68,7 +71,10 @@ mod tests {
         let mut lines = Lines::default();
         let got = lines.push(&[b'x'; LONGEST * 2 + 5]);
         let rest = lines.flush().unwrap_or_default();
-        assert_eq!(got.iter().map(String::len).sum::<usize>() + rest.len(), LONGEST * 2 + 5);
+        assert_eq!(
+            got.iter().map(String::len).sum::<usize>() + rest.len(),
+            LONGEST * 2 + 5
+        );
         assert!(got.iter().all(|line| line.len() <= LONGEST));
     }
 

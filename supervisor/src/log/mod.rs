@@ -107,7 +107,9 @@ impl Log {
         self.lost += count;
         self.file = None;
         let path = self.path.display();
-        let text = format!("writing {path}: {error}; only the last {LAST_LINES} lines are kept, in memory");
+        let text = format!(
+            "writing {path}: {error}; only the last {LAST_LINES} lines are kept, in memory"
+        );
         let is_new = self.error.is_none();
         self.error = Some(text.clone());
         is_new.then_some(text)
@@ -132,7 +134,11 @@ impl Log {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let file = OpenOptions::new().append(true).create(true).mode(0o640).open(&self.path)?;
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o640)
+            .open(&self.path)?;
         self.size = file.metadata()?.len();
         self.file = Some(file);
         Ok(())
@@ -170,7 +176,10 @@ mod tests {
     #[test]
     fn a_full_log_is_rotated_once() {
         let folder = tempfile::tempdir().unwrap();
-        let mut log = Log { most_bytes: 100, ..Log::new(folder.path(), "a") };
+        let mut log = Log {
+            most_bytes: 100,
+            ..Log::new(folder.path(), "a")
+        };
         for number in 0..100 {
             log.feed(format!("line {number}\n").as_bytes(), "T");
         }
@@ -196,7 +205,10 @@ mod tests {
         assert_eq!(log.feed(b"three\n", "T"), None);
         assert_eq!(log.error(), None);
         let text = fs::read_to_string(path(&blocked, "a")).unwrap();
-        assert_eq!(text, "T [k3os] 2 lines before this could not be written\nT three\n");
+        assert_eq!(
+            text,
+            "T [k3os] 2 lines before this could not be written\nT three\n"
+        );
     }
 
     #[test]

@@ -33,7 +33,11 @@ pub struct Follower {
 impl Follower {
     /// Starts at the end of the log; one that does not exist yet is waited for.
     pub fn at_end(path: &Path) -> io::Result<Self> {
-        let mut follower = Self { path: path.to_owned(), file: None, inode: 0 };
+        let mut follower = Self {
+            path: path.to_owned(),
+            file: None,
+            inode: 0,
+        };
         if follower.open()
             && let Some(file) = &mut follower.file
         {
@@ -94,7 +98,10 @@ mod tests {
         let path = folder.path().join("a.log");
         fs::write(&path, "three\nfour\n").unwrap();
         fs::write(rotated(&path), "one\ntwo\n").unwrap();
-        assert_eq!(last_lines(&path, Some(3)).unwrap(), ["two", "three", "four"]);
+        assert_eq!(
+            last_lines(&path, Some(3)).unwrap(),
+            ["two", "three", "four"]
+        );
         assert_eq!(last_lines(&path, None).unwrap().len(), 4);
         assert!(last_lines(&folder.path().join("b.log"), None).is_err());
     }

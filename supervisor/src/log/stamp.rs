@@ -4,7 +4,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The time now, in UTC.
 pub fn now() -> String {
-    text(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    text(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default(),
+    )
 }
 
 /// A time since 1970 as text.
@@ -26,7 +30,11 @@ fn date(days: u64) -> (u64, u64, u64) {
     let month = (5 * day_of_year + 2) / 153;
     let day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
     let calendar_month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + u64::from(calendar_month <= 2), calendar_month, day_of_month)
+    (
+        era * 400 + year + u64::from(calendar_month <= 2),
+        calendar_month,
+        day_of_month,
+    )
 }
 
 #[cfg(test)]

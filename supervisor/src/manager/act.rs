@@ -13,7 +13,7 @@ use super::jobs::Kind;
 use crate::event::now_ms;
 use crate::launch::{self, Surroundings};
 use crate::log::stamp;
-use crate::service::{Action, List, Outcome, Role};
+use crate::service::{Action, List, Role};
 use crate::unit::{Exec, Output};
 use crate::users::Database;
 
@@ -54,7 +54,9 @@ impl Supervisor {
                 self.unwatch(unit);
                 if ok {
                     let ready = self.services.get(unit).and_then(|it| {
-                        it.service.ready_at.map(|ready| ready.saturating_sub(it.service.started_at))
+                        it.service
+                            .ready_at
+                            .map(|ready| ready.saturating_sub(it.service.started_at))
                     });
                     self.event(unit, "ready", ready, None);
                 }
@@ -87,20 +89,24 @@ impl Supervisor {
     /// A failure is told with the last lines that the service wrote.
     fn tell_failure(&mut self, unit: &str) {
         self.drain(unit);
-        let Some(runtime) = self.services.get(unit) else { return };
+        let Some(runtime) = self.services.get(unit) else {
+            return;
+        };
         let reason = runtime.service.outcome.text();
-        let lines: Vec<_> = runtime.log.last_lines().map(|line| format!("  {line}")).collect();
+        let lines: Vec<_> = runtime
+            .log
+            .last_lines()
+            .map(|line| format!("  {line}"))
+            .collect();
         self.note(unit, &format!("failed: {reason}"));
         self.tell(&format!("{unit} failed: {reason}"));
         for line in lines {
             self.tell(&line);
         }
         let short = unit.strip_suffix(".service").unwrap_or(unit);
-        let again = match self.services.get(unit).map(|it| it.service.outcome == Outcome::StartLimit) {
-            Some(true) => "; it is not started again before: systemctl restart",
-            _ => "; again: systemctl restart",
-        };
-        self.tell(&format!("  more: k3os logs {short}{again} {short}"));
+        self.tell(&format!(
+            "  Look further: k3os logs {short}, systemctl status {short}. Start it again: systemctl restart {short}"
+        ));
         self.event(unit, "failed", None, Some(reason));
     }
 
@@ -110,11 +116,15 @@ impl Supervisor {
             self.event(unit, "starting", None, None);
         }
         let started = self.launch(unit, list, index, role);
-        let Some(runtime) = self.services.get_mut(unit) else { return Vec::new() };
+        let Some(runtime) = self.services.get_mut(unit) else {
+            return Vec::new();
+        };
         match started {
             Ok(Started { pid, result }) => {
                 runtime.starting.push((pid, role, result));
-                runtime.sessions.retain(|session| process::kill(-session, 0).is_ok());
+                runtime
+                    .sessions
+                    .retain(|session| process::kill(-session, 0).is_ok());
                 runtime.sessions.push(pid);
                 let actions = runtime.service.spawned(role, pid, now);
                 self.processes.insert(pid, unit.to_owned());
@@ -124,16 +134,29 @@ impl Supervisor {
         }
     }
 
-    fn launch(&mut self, unit: &str, list: List, index: usize, role: Role) -> Result<Started, String> {
+    fn launch(
+        &mut self,
+        unit: &str,
+        list: List,
+        index: usize,
+        role: Role,
+    ) -> Result<Started, String> {
         let notify_socket = self.notify_path();
         let cgroup = self.group_for(unit, role);
         let null = self.null.as_ref().ok_or("/dev/null is not open")?;
-        let runtime = self.services.get_mut(unit).ok_or("the unit is not loaded")?;
+        let runtime = self
+            .services
+            .get_mut(unit)
+            .ok_or("the unit is not loaded")?;
         let settings = runtime.service.settings.clone();
         let exec: Option<&Exec> = runtime.service.commands(list).get(index);
         let exec = exec.ok_or("the command is gone")?.clone();
         let needs_users = settings.user.is_some() || settings.group.is_some();
-        let users = if needs_users { Database::read(Path::new("/etc")) } else { Database::default() };
+        let users = if needs_users {
+            Database::read(Path::new("/etc"))
+        } else {
+            Database::default()
+        };
         let around = Surroundings {
             users: &users,
             notify_socket: &notify_socket,
@@ -142,16 +165,28 @@ impl Supervisor {
         };
         let command = launch::command(&settings, &exec, &around)?;
         let said = |error: std::io::Error| format!("connecting its output: {error}");
-        let log = runtime.writing_end().map_err(said)?.try_clone().map_err(said)?;
+        let log = runtime
+            .writing_end()
+            .map_err(said)?
+            .try_clone()
+            .map_err(said)?;
         let opened = open_output(&settings.output, settings.tty.path.as_deref()).map_err(said)?;
         let output = pick(&settings.output, opened.as_ref(), null, &log);
-        let opened_error = open_output(&settings.error, settings.tty.path.as_deref()).map_err(said)?;
+        let opened_error =
+            open_output(&settings.error, settings.tty.path.as_deref()).map_err(said)?;
         let error = match settings.error {
             Output::Inherit => output,
             _ => pick(&settings.error, opened_error.as_ref(), null, &log),
         };
-        process::spawn(&command, Streams { input: null.as_fd(), output, error })
-            .map_err(|error| format!("starting {}: {error}", exec.program))
+        process::spawn(
+            &command,
+            Streams {
+                input: null.as_fd(),
+                output,
+                error,
+            },
+        )
+        .map_err(|error| format!("starting {}: {error}", exec.program))
     }
 
     fn watch(&mut self, unit: &str) -> Vec<Action> {
@@ -167,7 +202,11 @@ impl Supervisor {
         if let Some(runtime) = self.services.get_mut(unit) {
             runtime.is_watched = false;
         }
-        if !self.services.values().any(|it| it.is_watched && it.service.settings.bus_name.is_some()) {
+        if !self
+            .services
+            .values()
+            .any(|it| it.is_watched && it.service.settings.bus_name.is_some())
+        {
             self.bus = None;
         }
     }
@@ -175,13 +214,15 @@ impl Supervisor {
     /// The PID file's process, or any of the control group.
     fn find_main(&mut self, unit: &str) -> Vec<Action> {
         let now = now_ms();
-        let Some(runtime) = self.services.get_mut(unit) else { return Vec::new() };
+        let Some(runtime) = self.services.get_mut(unit) else {
+            return Vec::new();
+        };
         let file = runtime.service.settings.pid_file.as_ref();
         let named = file.and_then(|file| std::fs::read_to_string(file).ok());
         let named = named.and_then(|text| text.trim().parse().ok());
-        let pid = named.filter(|pid| process::kill(*pid, 0).is_ok()).or_else(|| {
-            runtime.processes().into_iter().min()
-        });
+        let pid = named
+            .filter(|pid| process::kill(*pid, 0).is_ok())
+            .or_else(|| runtime.processes().into_iter().min());
         if let Some(pid) = pid {
             self.processes.insert(pid, unit.to_owned());
         }
@@ -189,7 +230,9 @@ impl Supervisor {
     }
 
     pub(super) fn check_group(&mut self, unit: &str) -> Vec<Action> {
-        let Some(runtime) = self.services.get_mut(unit) else { return Vec::new() };
+        let Some(runtime) = self.services.get_mut(unit) else {
+            return Vec::new();
+        };
         let populated = runtime.is_populated();
         runtime.service.group_checked(populated, now_ms())
     }
@@ -199,8 +242,13 @@ impl Supervisor {
         let stamp = stamp::now();
         let problem = self.services.get_mut(unit).and_then(|runtime| {
             let drained = runtime.drain(&stamp);
-            let has_ended = runtime.service.main_pid.is_none() && runtime.service.control_pid.is_none();
-            let flushed = if has_ended { runtime.log.flush(&stamp) } else { None };
+            let has_ended =
+                runtime.service.main_pid.is_none() && runtime.service.control_pid.is_none();
+            let flushed = if has_ended {
+                runtime.log.flush(&stamp)
+            } else {
+                None
+            };
             drained.or(flushed)
         });
         if let Some(problem) = problem {
@@ -214,12 +262,18 @@ fn open_output(output: &Output, tty: Option<&str>) -> std::io::Result<Option<Fil
     let mut options = OpenOptions::new();
     options.write(true).mode(0o640);
     match output {
-        Output::File(path, append) => {
-            options.create(true).append(*append).truncate(!append).open(path).map(Some)
-        }
+        Output::File(path, append) => options
+            .create(true)
+            .append(*append)
+            .truncate(!append)
+            .open(path)
+            .map(Some),
         Output::Terminal => {
             let flags = nix::libc::O_NOCTTY | nix::libc::O_NONBLOCK;
-            options.custom_flags(flags).open(tty.unwrap_or("/dev/console")).map(Some)
+            options
+                .custom_flags(flags)
+                .open(tty.unwrap_or("/dev/console"))
+                .map(Some)
         }
         Output::Log | Output::Null | Output::Inherit => Ok(None),
     }

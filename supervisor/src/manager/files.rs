@@ -21,7 +21,9 @@ impl Supervisor {
     /// Makes a service's control group and folders. What fails is in its log; it starts all the same
     /// and says itself what it lacks.
     pub(super) fn prepare(&mut self, unit: &str) -> Vec<Action> {
-        let Some(runtime) = self.services.get_mut(unit) else { return Vec::new() };
+        let Some(runtime) = self.services.get_mut(unit) else {
+            return Vec::new();
+        };
         let settings = runtime.service.settings.clone();
         let owner = owner(&settings);
         let mut problems = Vec::new();
@@ -60,8 +62,13 @@ impl Supervisor {
     /// Removes what a service leaves behind, unless it is to be kept.
     pub(super) fn clean_up(&mut self, unit: &str) -> Vec<Action> {
         self.drain(unit);
-        let is_restarted = self.jobs.get(unit).is_some_and(|job| job.kind == Kind::Restart);
-        let Some(runtime) = self.services.get_mut(unit) else { return Vec::new() };
+        let is_restarted = self
+            .jobs
+            .get(unit)
+            .is_some_and(|job| job.kind == Kind::Restart);
+        let Some(runtime) = self.services.get_mut(unit) else {
+            return Vec::new();
+        };
         if let Some(group) = &runtime.cgroup {
             // A group that still has processes stays: KillMode=process leaves them on purpose.
             let _ = cgroup::remove(group);
@@ -98,16 +105,26 @@ fn owner(settings: &Service) -> Option<(u32, u32)> {
 fn make_group(group: &Path, settings: &Service, owner: Option<(u32, u32)>) -> Vec<String> {
     let _ = cgroup::remove(group);
     if let Err(error) = cgroup::create(group) {
-        return vec![format!("making the control group {}: {error}", group.display())];
+        return vec![format!(
+            "making the control group {}: {error}",
+            group.display()
+        )];
     }
     let mut problems = Vec::new();
     for (attribute, value) in &settings.cgroup {
         if let Err(error) = cgroup::set(group, attribute, value) {
-            problems.push(format!("writing {value} to {attribute} of its control group: {error}"));
+            problems.push(format!(
+                "writing {value} to {attribute} of its control group: {error}"
+            ));
         }
     }
     if let Some((uid, gid)) = owner.filter(|_| settings.delegate) {
-        for file in ["", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"] {
+        for file in [
+            "",
+            "cgroup.procs",
+            "cgroup.subtree_control",
+            "cgroup.threads",
+        ] {
             if let Err(error) = chown(group.join(file), Some(uid), Some(gid)) {
                 problems.push(format!("handing over {file} of its control group: {error}"));
             }

@@ -72,10 +72,25 @@ impl Jobs {
     pub fn add_stops(&mut self, plan: Plan, then_start: &BTreeMap<String, Step>) {
         for (unit, step) in plan.steps {
             let start_step = then_start.get(&unit);
-            let kind = if start_step.is_some() { Kind::Restart } else { Kind::Stop };
-            let is_running = self.by_unit.get(&unit).is_some_and(|job| job.kind.stops() && job.is_running);
+            let kind = if start_step.is_some() {
+                Kind::Restart
+            } else {
+                Kind::Stop
+            };
+            let is_running = self
+                .by_unit
+                .get(&unit)
+                .is_some_and(|job| job.kind.stops() && job.is_running);
             let start_step = start_step.cloned().unwrap_or_default();
-            self.by_unit.insert(unit, Job { kind, is_running, step, start_step });
+            self.by_unit.insert(
+                unit,
+                Job {
+                    kind,
+                    is_running,
+                    step,
+                    start_step,
+                },
+            );
         }
     }
 
@@ -87,7 +102,15 @@ impl Jobs {
     }
 
     fn insert(&mut self, unit: String, kind: Kind, step: Step) {
-        self.by_unit.insert(unit, Job { kind, is_running: false, step, start_step: Step::default() });
+        self.by_unit.insert(
+            unit,
+            Job {
+                kind,
+                is_running: false,
+                step,
+                start_step: Step::default(),
+            },
+        );
     }
 
     /// The job of a unit.
@@ -107,13 +130,22 @@ impl Jobs {
 
     /// The units that are being started or wait for it.
     pub fn starting(&self) -> BTreeSet<String> {
-        self.by_unit.iter().filter(|(_, job)| job.kind.starts()).map(|(unit, _)| unit.clone()).collect()
+        self.by_unit
+            .iter()
+            .filter(|(_, job)| job.kind.starts())
+            .map(|(unit, _)| unit.clone())
+            .collect()
     }
 
     /// Drops every start and reload that has not begun, and the second half of restarts.
     pub fn cancel_starts(&mut self) {
-        self.by_unit.retain(|_, job| job.is_running || job.kind == Kind::Stop);
-        for job in self.by_unit.values_mut().filter(|job| job.kind == Kind::Restart) {
+        self.by_unit
+            .retain(|_, job| job.is_running || job.kind == Kind::Stop);
+        for job in self
+            .by_unit
+            .values_mut()
+            .filter(|job| job.kind == Kind::Restart)
+        {
             job.kind = Kind::Stop;
         }
     }
@@ -123,7 +155,9 @@ impl Jobs {
         let free: Vec<_> = self
             .by_unit
             .iter()
-            .filter(|(_, job)| !job.is_running && !job.step.after.iter().any(|first| self.blocks(job, first)))
+            .filter(|(_, job)| {
+                !job.is_running && !job.step.after.iter().any(|first| self.blocks(job, first))
+            })
             .map(|(unit, job)| (unit.clone(), job.kind))
             .collect();
         for (unit, _) in &free {
@@ -156,11 +190,18 @@ impl Jobs {
     /// Ends the part of a job that is of this kind; a restart goes on with its start. Returns whether
     /// there was such a job and it is over.
     pub fn finish(&mut self, unit: &str, kind: Kind) -> bool {
-        let Some(job) = self.by_unit.get_mut(unit) else { return false };
+        let Some(job) = self.by_unit.get_mut(unit) else {
+            return false;
+        };
         match (job.kind, kind) {
             (Kind::Restart, Kind::Stop) => {
                 let step = std::mem::take(&mut job.start_step);
-                *job = Job { kind: Kind::Start, is_running: false, step, start_step: Step::default() };
+                *job = Job {
+                    kind: Kind::Start,
+                    is_running: false,
+                    step,
+                    start_step: Step::default(),
+                };
                 false
             }
             (present, ended) if present == ended => self.by_unit.remove(unit).is_some(),
@@ -193,20 +234,36 @@ mod tests {
         let steps = steps
             .iter()
             .map(|(unit, after, requires)| {
-                ((*unit).to_owned(), Step { after: set(after), requires: set(requires) })
+                (
+                    (*unit).to_owned(),
+                    Step {
+                        after: set(after),
+                        requires: set(requires),
+                    },
+                )
             })
             .collect();
-        Plan { steps, notes: Vec::new() }
+        Plan {
+            steps,
+            notes: Vec::new(),
+        }
     }
 
     fn runnable(jobs: &mut Jobs) -> Vec<String> {
-        jobs.take_runnable().into_iter().map(|(unit, _)| unit).collect()
+        jobs.take_runnable()
+            .into_iter()
+            .map(|(unit, _)| unit)
+            .collect()
     }
 
     #[test]
     fn independent_starts_run_at_once_and_others_wait() {
         let mut jobs = Jobs::default();
-        jobs.add_starts(plan(&[("a", &[], &[]), ("b", &[], &[]), ("c", &["a", "b"], &[])]));
+        jobs.add_starts(plan(&[
+            ("a", &[], &[]),
+            ("b", &[], &[]),
+            ("c", &["a", "b"], &[]),
+        ]));
         assert_eq!(runnable(&mut jobs), ["a", "b"]);
         assert!(jobs.finish("a", Kind::Start));
         assert_eq!(runnable(&mut jobs), Vec::<String>::new());
@@ -217,7 +274,11 @@ mod tests {
     #[test]
     fn a_failure_takes_along_who_requires_it() {
         let mut jobs = Jobs::default();
-        jobs.add_starts(plan(&[("a", &[], &[]), ("b", &["a"], &["a"]), ("c", &["a"], &[])]));
+        jobs.add_starts(plan(&[
+            ("a", &[], &[]),
+            ("b", &["a"], &["a"]),
+            ("c", &["a"], &[]),
+        ]));
         runnable(&mut jobs);
         jobs.finish("a", Kind::Start);
         assert_eq!(jobs.take_dependents("a"), ["b"]);
@@ -241,7 +302,10 @@ mod tests {
         jobs.add_stops(plan(&[("a", &[], &[])]), &BTreeMap::new());
         runnable(&mut jobs);
         jobs.add_starts(plan(&[("a", &[], &[])]));
-        assert_eq!(jobs.get("a").map(|job| (job.kind, job.is_running)), Some((Kind::Restart, true)));
+        assert_eq!(
+            jobs.get("a").map(|job| (job.kind, job.is_running)),
+            Some((Kind::Restart, true))
+        );
     }
 
     #[test]
@@ -251,7 +315,10 @@ mod tests {
         runnable(&mut jobs);
         jobs.add_stops(plan(&[("a", &[], &[])]), &BTreeMap::new());
         assert!(!jobs.finish("a", Kind::Start));
-        assert_eq!(jobs.take_runnable().first(), Some(&("a".to_owned(), Kind::Stop)));
+        assert_eq!(
+            jobs.take_runnable().first(),
+            Some(&("a".to_owned(), Kind::Stop))
+        );
         jobs.cancel_starts();
         assert!(jobs.get("b").is_none_or(|job| job.is_running));
     }

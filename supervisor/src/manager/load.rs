@@ -6,9 +6,9 @@ use std::path::Path;
 use super::Supervisor;
 use super::runtime::Runtime;
 use crate::plan;
+use crate::unit::Unit;
 use crate::unit::name::Name;
 use crate::unit::read::{self, Warning};
-use crate::unit::Unit;
 
 impl Supervisor {
     /// Reads these units and all they want and require, as far as they are not in memory.
@@ -34,7 +34,9 @@ impl Supervisor {
         }
         let true_name = unit.name.clone();
         if true_name != name {
-            self.units.aliases.insert(name.to_owned(), true_name.clone());
+            self.units
+                .aliases
+                .insert(name.to_owned(), true_name.clone());
         }
         if unit.service.effective_type() == crate::unit::Type::Dbus {
             unit.after.insert("dbus.service".to_owned());
@@ -132,5 +134,9 @@ fn missing_command(unit: &Unit) -> Option<Warning> {
     let has_command = !service.start.is_empty() || !service.stop.is_empty();
     let file = unit.files.first()?.clone();
     let message = "a service needs ExecStart".to_owned();
-    (!has_command).then_some(Warning { file, line: 0, message })
+    (!has_command).then_some(Warning {
+        file,
+        line: 0,
+        message,
+    })
 }

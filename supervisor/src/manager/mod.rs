@@ -128,13 +128,18 @@ impl Supervisor {
         if let Some(root) = self.options.cgroup_root.clone()
             && let Err(error) = system::cgroup::prepare(&root)
         {
-            self.tell(&format!("preparing control groups in {}: {error}", root.display()));
+            self.tell(&format!(
+                "preparing control groups in {}: {error}",
+                root.display()
+            ));
             self.options.cgroup_root = None;
         }
     }
 
     fn opened<T>(&mut self, what: &str, result: std::io::Result<T>) -> Option<T> {
-        result.map_err(|error| self.tell(&format!("opening {what}: {error}"))).ok()
+        result
+            .map_err(|error| self.tell(&format!("opening {what}: {error}")))
+            .ok()
     }
 
     fn close(&mut self) {
@@ -153,12 +158,21 @@ impl Supervisor {
 
     fn event(&mut self, source: &str, event: &str, ms: Option<u64>, error: Option<String>) {
         let (source, event) = (source.to_owned(), event.to_owned());
-        (self.options.events)(&Event { at_ms: now_ms(), source, event, ms, error });
+        (self.options.events)(&Event {
+            at_ms: now_ms(),
+            source,
+            event,
+            ms,
+            error,
+        });
     }
 
     /// A line of our own in a unit's log.
     fn note(&mut self, unit: &str, line: &str) {
-        let problem = self.services.get_mut(unit).and_then(|it| it.log.say(line, &stamp::now()));
+        let problem = self
+            .services
+            .get_mut(unit)
+            .and_then(|it| it.log.say(line, &stamp::now()));
         if let Some(problem) = problem {
             self.tell(&problem);
         }

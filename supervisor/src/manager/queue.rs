@@ -17,7 +17,11 @@ impl Supervisor {
         let starting = self.jobs.starting();
         let is_up = |name: &str| {
             // A unit that waits for its next start, or is being stopped, is started all the same.
-            self.is_active(name) && self.jobs.get(name).is_none_or(|job| job.kind == Kind::Reload)
+            self.is_active(name)
+                && self
+                    .jobs
+                    .get(name)
+                    .is_none_or(|job| job.kind == Kind::Reload)
         };
         let plan = plan::start(&self.units, goals, is_up, &starting);
         let notes = plan.notes.clone();
@@ -39,7 +43,8 @@ impl Supervisor {
         self.load_all(goals);
         let stops = plan::stop(&self.units, goals, |name| self.is_up(name));
         let members: Vec<_> = stops.steps.keys().cloned().collect();
-        let stopping = |name: &str| self.is_active(name) && !members.iter().any(|member| member == name);
+        let stopping =
+            |name: &str| self.is_active(name) && !members.iter().any(|member| member == name);
         let starts = plan::start(&self.units, &members, stopping, &self.jobs.starting());
         self.jobs.add_stops(stops, &starts.steps);
         // What they want and is not up yet.
@@ -52,7 +57,9 @@ impl Supervisor {
             let runnable = self.jobs.take_runnable();
             if runnable.is_empty() {
                 match self.jobs.unlock() {
-                    Some(unit) => self.tell(&format!("{unit}: jobs wait for one another; it goes first")),
+                    Some(unit) => {
+                        self.tell(&format!("{unit}: jobs wait for one another; it goes first"))
+                    }
                     None => break,
                 }
             }
@@ -71,7 +78,10 @@ impl Supervisor {
             Kind::Reload => {
                 let now = now_ms();
                 let actions = self.services.get_mut(unit).map(|it| it.service.reload(now));
-                self.perform(unit, actions.unwrap_or_else(|| vec![Action::Reloaded(false)]));
+                self.perform(
+                    unit,
+                    actions.unwrap_or_else(|| vec![Action::Reloaded(false)]),
+                );
             }
         }
     }
@@ -93,7 +103,11 @@ impl Supervisor {
         if let Some(reason) = self.missing_requirement(unit) {
             return self.refuse(unit, Outcome::Dependency(reason));
         }
-        let conditions = self.units.by_name.get(unit).map(|unit| unit.conditions.clone());
+        let conditions = self
+            .units
+            .by_name
+            .get(unit)
+            .map(|unit| unit.conditions.clone());
         if let Some(failed) = condition::unmet(&conditions.unwrap_or_default(), &Machine) {
             return self.skip(unit, failed);
         }
@@ -115,9 +129,9 @@ impl Supervisor {
     fn missing_requirement(&self, unit: &str) -> Option<String> {
         let requires = &self.units.by_name.get(unit)?.requires;
         let names = requires.iter().map(|name| self.units.canonical(name));
-        names.filter(|name| plan::is_supported(name)).find(|name| {
-            !self.units.by_name.get(name).is_some_and(plan::exists)
-        })
+        names
+            .filter(|name| plan::is_supported(name))
+            .find(|name| !self.units.by_name.get(name).is_some_and(plan::exists))
     }
 
     /// A condition that does not hold skips the unit; an assertion fails it.

@@ -18,11 +18,21 @@ pub(super) struct Waiting {
 
 impl Supervisor {
     pub(super) fn serve_control(&mut self) {
-        let requests = self.control.as_mut().map(|control| control.take()).unwrap_or_default();
+        let requests = self
+            .control
+            .as_mut()
+            .map(|control| control.take())
+            .unwrap_or_default();
         for (client, request) in requests {
             match request {
                 Ok(request) => self.serve(client, request),
-                Err(error) => self.answer(client, &Reply { error: Some(error), ..Reply::default() }),
+                Err(error) => self.answer(
+                    client,
+                    &Reply {
+                        error: Some(error),
+                        ..Reply::default()
+                    },
+                ),
             }
         }
     }
@@ -38,11 +48,17 @@ impl Supervisor {
             Request::Start { units, no_block } => {
                 self.serve_jobs(client, &units, no_block, |it, units| it.start_units(units));
             }
-            Request::Stop { units, no_block } => self.serve_jobs(client, &units, no_block, |it, units| {
-                it.stop_units(units);
-                Vec::new()
-            }),
-            Request::Restart { mut units, only_active, no_block } => {
+            Request::Stop { units, no_block } => {
+                self.serve_jobs(client, &units, no_block, |it, units| {
+                    it.stop_units(units);
+                    Vec::new()
+                })
+            }
+            Request::Restart {
+                mut units,
+                only_active,
+                no_block,
+            } => {
                 if only_active {
                     units.retain(|unit| self.is_up(&self.units.canonical(unit)));
                 }
@@ -59,12 +75,27 @@ impl Supervisor {
             Request::Kill { units, signal } => self.kill_units(client, &units, signal),
             Request::DaemonReload => {
                 let notes = self.reload_units();
-                self.answer(client, &Reply { notes, ..Reply::default() });
+                self.answer(
+                    client,
+                    &Reply {
+                        notes,
+                        ..Reply::default()
+                    },
+                );
             }
             Request::List => {
                 let units = self.units.by_name.keys().cloned().collect::<Vec<_>>();
-                let units = units.iter().filter_map(|unit| self.status(unit, false)).collect();
-                self.answer(client, &Reply { units, ..Reply::default() });
+                let units = units
+                    .iter()
+                    .filter_map(|unit| self.status(unit, false))
+                    .collect();
+                self.answer(
+                    client,
+                    &Reply {
+                        units,
+                        ..Reply::default()
+                    },
+                );
             }
             Request::Show { units } => self.show(client, &units),
             Request::End { end, force } => self.serve_end(client, end, force),
@@ -99,7 +130,9 @@ impl Supervisor {
         for unit in &units {
             let is_masked = !self.units.by_name.get(unit).is_some_and(plan::exists);
             if is_masked && !self.is_up(unit) {
-                reply.failed.push((unit.clone(), "the unit is masked".to_owned()));
+                reply
+                    .failed
+                    .push((unit.clone(), "the unit is masked".to_owned()));
             }
         }
         units.retain(|unit| !reply.failed.iter().any(|(failed, _)| failed == unit));
@@ -107,14 +140,25 @@ impl Supervisor {
         if no_block {
             return self.answer(client, &reply);
         }
-        self.waiting.push(Waiting { client, units: units.into_iter().collect(), reply });
+        self.waiting.push(Waiting {
+            client,
+            units: units.into_iter().collect(),
+            reply,
+        });
         self.answer_waiting();
     }
 
     /// Notes a failed job for the clients that wait for it.
     pub(super) fn tell_failed_job(&mut self, unit: &str, reason: &str) {
-        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.units.contains(unit)) {
-            waiting.reply.failed.push((unit.to_owned(), reason.to_owned()));
+        for waiting in self
+            .waiting
+            .iter_mut()
+            .filter(|waiting| waiting.units.contains(unit))
+        {
+            waiting
+                .reply
+                .failed
+                .push((unit.to_owned(), reason.to_owned()));
         }
     }
 
@@ -125,7 +169,8 @@ impl Supervisor {
             .partition(|it| !it.units.iter().any(|unit| self.jobs.get(unit).is_some()));
         self.waiting = waiting;
         let control = self.control.as_ref();
-        self.waiting.retain(|it| control.is_some_and(|control| control.has(it.client)));
+        self.waiting
+            .retain(|it| control.is_some_and(|control| control.has(it.client)));
         for it in over {
             self.answer(it.client, &it.reply);
         }
@@ -156,7 +201,10 @@ impl Supervisor {
         for unit in &units {
             self.drain(unit);
         }
-        reply.units = units.iter().filter_map(|unit| self.status(unit, true)).collect();
+        reply.units = units
+            .iter()
+            .filter_map(|unit| self.status(unit, true))
+            .collect();
         self.answer(client, &reply);
     }
 

@@ -34,10 +34,17 @@ impl Supervisor {
             let (mut polled, outputs) = self.descriptors();
             // An interrupted or failed poll is a turn in which everything is looked at.
             let _ = poll(&mut polled, timeout);
-            let ready = polled.iter().map(|it| it.revents().is_some_and(|events| !events.is_empty()));
+            let ready = polled
+                .iter()
+                .map(|it| it.revents().is_some_and(|events| !events.is_empty()));
             let fixed = polled.len().saturating_sub(outputs.len());
             let ready: Vec<bool> = ready.skip(fixed).collect();
-            outputs.into_iter().zip(ready).filter(|(_, ready)| *ready).map(|(unit, _)| unit).collect::<Vec<_>>()
+            outputs
+                .into_iter()
+                .zip(ready)
+                .filter(|(_, ready)| *ready)
+                .map(|(unit, _)| unit)
+                .collect::<Vec<_>>()
         };
         self.take_signals();
         for unit in outputs {
@@ -63,7 +70,12 @@ impl Supervisor {
         polled.extend(self.power_keys.descriptors().map(readable));
         polled.extend(self.control.iter().flat_map(|control| control.polled()));
         for runtime in self.services.values() {
-            polled.extend(runtime.starting.iter().map(|(_, _, result)| readable(result.as_fd())));
+            polled.extend(
+                runtime
+                    .starting
+                    .iter()
+                    .map(|(_, _, result)| readable(result.as_fd())),
+            );
         }
         let mut outputs = Vec::new();
         for (unit, runtime) in &self.services {
@@ -115,8 +127,12 @@ impl Supervisor {
             matches!(it.service.phase, Phase::Terminating | Phase::Killing)
                 || it.service.phase == Phase::Running && it.service.main_pid.is_none()
         };
-        let stopping: Vec<_> =
-            self.services.iter().filter(|(_, it)| stopping(it)).map(|(unit, _)| unit.clone()).collect();
+        let stopping: Vec<_> = self
+            .services
+            .iter()
+            .filter(|(_, it)| stopping(it))
+            .map(|(unit, _)| unit.clone())
+            .collect();
         for unit in stopping {
             let actions = self.check_group(&unit);
             self.perform(&unit, actions);
@@ -126,10 +142,14 @@ impl Supervisor {
     /// Collects ended children, ours and orphans.
     fn take_exits(&mut self) {
         for (pid, exit) in process::reap() {
-            let Some(unit) = self.processes.remove(&pid) else { continue };
+            let Some(unit) = self.processes.remove(&pid) else {
+                continue;
+            };
             self.drain(&unit);
             self.take_result_of(&unit, pid);
-            let Some(runtime) = self.services.get_mut(&unit) else { continue };
+            let Some(runtime) = self.services.get_mut(&unit) else {
+                continue;
+            };
             let failure = runtime.exec_failure.take();
             let actions = runtime.service.exited(pid, exit, now_ms());
             if let (Some(reason), Outcome::Code(_)) = (failure, &runtime.service.outcome) {
@@ -152,12 +172,18 @@ impl Supervisor {
 
     /// Looks whether a process has executed its program, and tells its service.
     fn take_result_of(&mut self, unit: &str, pid: i32) {
-        let Some(runtime) = self.services.get_mut(unit) else { return };
-        let Some(at) = runtime.starting.iter().position(|(it, ..)| *it == pid) else { return };
-        let Some((_, role, result)) = runtime.starting.get(at) else { return };
+        let Some(runtime) = self.services.get_mut(unit) else {
+            return;
+        };
+        let Some(at) = runtime.starting.iter().position(|(it, ..)| *it == pid) else {
+            return;
+        };
+        let Some((_, role, result)) = runtime.starting.get(at) else {
+            return;
+        };
         let (role, result) = (*role, process::exec_result(result));
         match result {
-            ExecResult::Pending => return,
+            ExecResult::Pending => {}
             ExecResult::Executed => {
                 runtime.starting.remove(at);
                 if role == Role::Main {
@@ -179,7 +205,10 @@ impl Supervisor {
             let notice = Notice::parse(&message.text);
             match self.sender(message.pid) {
                 Some(unit) => self.notified(&unit, &notice),
-                None => self.tell(&format!("a notification of process {} belongs to no unit", message.pid)),
+                None => self.tell(&format!(
+                    "a notification of process {} belongs to no unit",
+                    message.pid
+                )),
             }
         }
     }
@@ -187,12 +216,17 @@ impl Supervisor {
     fn notified(&mut self, unit: &str, notice: &Notice) {
         let now = now_ms();
         if let (Some(status), false) = (&notice.status, self.is_active(unit)) {
-            self.tell(&format!("{}: {status}", unit.strip_suffix(".service").unwrap_or(unit)));
+            self.tell(&format!(
+                "{}: {status}",
+                unit.strip_suffix(".service").unwrap_or(unit)
+            ));
         }
         for event in &notice.events {
             self.event(unit, event, None, None);
         }
-        let Some(runtime) = self.services.get_mut(unit) else { return };
+        let Some(runtime) = self.services.get_mut(unit) else {
+            return;
+        };
         let actions = runtime.service.noticed(notice, now);
         if let Some(pid) = notice.main_pid {
             self.processes.insert(pid, unit.to_owned());
@@ -227,7 +261,9 @@ impl Supervisor {
             Err(_) => {
                 // The bus went away; it is asked again when it is back.
                 self.bus = None;
-                self.services.values_mut().for_each(|runtime| runtime.is_asked = false);
+                self.services
+                    .values_mut()
+                    .for_each(|runtime| runtime.is_asked = false);
             }
         }
     }
@@ -236,7 +272,11 @@ impl Supervisor {
         let waits = |it: &super::runtime::Runtime| {
             it.is_watched && it.service.settings.bus_name.as_deref() == Some(name)
         };
-        let found = self.services.iter().find(|(_, it)| waits(it)).map(|(unit, _)| unit.clone());
+        let found = self
+            .services
+            .iter()
+            .find(|(_, it)| waits(it))
+            .map(|(unit, _)| unit.clone());
         if let Some(unit) = found {
             self.watched_is_ready(&unit);
         }
@@ -244,17 +284,27 @@ impl Supervisor {
 
     /// Looks at the ports and files that services wait for, and asks the bus for their names.
     pub(super) fn look_at_watched(&mut self) {
-        let watched: Vec<_> =
-            self.services.iter().filter(|(_, it)| it.is_watched).map(|(unit, _)| unit.clone()).collect();
+        let watched: Vec<_> = self
+            .services
+            .iter()
+            .filter(|(_, it)| it.is_watched)
+            .map(|(unit, _)| unit.clone())
+            .collect();
         for unit in watched {
-            let Some(runtime) = self.services.get(&unit) else { continue };
+            let Some(runtime) = self.services.get(&unit) else {
+                continue;
+            };
             let settings = &runtime.service.settings;
             if settings.effective_type() == Type::Dbus {
                 self.ask_bus(&unit);
                 continue;
             }
             let port = settings.own.ready_port.is_none_or(port_is_open);
-            let file = settings.own.ready_file.as_ref().is_none_or(|file| std::path::Path::new(file).exists());
+            let file = settings
+                .own
+                .ready_file
+                .as_ref()
+                .is_none_or(|file| std::path::Path::new(file).exists());
             if port && file {
                 self.watched_is_ready(&unit);
             }
@@ -262,22 +312,30 @@ impl Supervisor {
     }
 
     fn ask_bus(&mut self, unit: &str) {
-        let Some(runtime) = self.services.get_mut(unit) else { return };
+        let Some(runtime) = self.services.get_mut(unit) else {
+            return;
+        };
         let Some(name) = runtime.service.settings.bus_name.clone() else {
             return self.watched_is_ready(unit);
         };
         if self.bus.is_none() {
             self.bus = Bus::connect(&self.options.bus_socket).ok();
-            self.services.values_mut().for_each(|runtime| runtime.is_asked = false);
+            self.services
+                .values_mut()
+                .for_each(|runtime| runtime.is_asked = false);
         }
-        let (Some(bus), Some(runtime)) = (&mut self.bus, self.services.get_mut(unit)) else { return };
+        let (Some(bus), Some(runtime)) = (&mut self.bus, self.services.get_mut(unit)) else {
+            return;
+        };
         if !runtime.is_asked {
             runtime.is_asked = bus.watch(&name).is_ok();
         }
     }
 
     fn watched_is_ready(&mut self, unit: &str) {
-        let Some(runtime) = self.services.get_mut(unit) else { return };
+        let Some(runtime) = self.services.get_mut(unit) else {
+            return;
+        };
         runtime.is_watched = false;
         let actions = runtime.service.ready(now_ms());
         self.perform(unit, actions);

@@ -94,7 +94,10 @@ impl Runtime {
     pub fn is_populated(&self) -> bool {
         match &self.cgroup {
             Some(group) => cgroup::is_populated(group),
-            None => self.sessions.iter().any(|session| process::kill(-session, 0).is_ok()),
+            None => self
+                .sessions
+                .iter()
+                .any(|session| process::kill(-session, 0).is_ok()),
         }
     }
 
@@ -102,7 +105,10 @@ impl Runtime {
     pub fn processes(&self) -> Vec<i32> {
         match &self.cgroup {
             Some(group) => cgroup::processes(group),
-            None => [self.service.main_pid, self.service.control_pid].into_iter().flatten().collect(),
+            None => [self.service.main_pid, self.service.control_pid]
+                .into_iter()
+                .flatten()
+                .collect(),
         }
     }
 

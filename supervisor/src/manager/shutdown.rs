@@ -61,9 +61,19 @@ impl Supervisor {
         self.event("shutdown", "starting", None, None);
         self.jobs.cancel_starts();
         let announced = self.announce();
-        let deadline = announced.iter().map(|(_, deadline)| *deadline).max().unwrap_or_default();
+        let deadline = announced
+            .iter()
+            .map(|(_, deadline)| *deadline)
+            .max()
+            .unwrap_or_default();
         let announced = announced.into_iter().map(|(unit, _)| unit).collect();
-        self.ending = Some(Ending { end, stage: Stage::Announced, deadline, announced, asked: 1 });
+        self.ending = Some(Ending {
+            end,
+            stage: Stage::Announced,
+            deadline,
+            announced,
+            asked: 1,
+        });
         if force {
             self.finish_end();
         }
@@ -75,7 +85,9 @@ impl Supervisor {
         let mut told = Vec::new();
         for (unit, runtime) in &mut self.services {
             let own = &runtime.service.settings.own;
-            let (Some(signal), Some(_)) = (own.shutdown_signal, runtime.service.main_pid) else { continue };
+            let (Some(signal), Some(_)) = (own.shutdown_signal, runtime.service.main_pid) else {
+                continue;
+            };
             let deadline = now.saturating_add(own.shutdown_timeout);
             runtime.service.expect_end();
             runtime.signal(Whom::Main, signal);
@@ -88,7 +100,11 @@ impl Supervisor {
     pub(super) fn ending_deadline(&self) -> Option<u64> {
         let ending = self.ending.as_ref()?;
         let looks = matches!(ending.stage, Stage::Terminating | Stage::Killing);
-        Some(if looks { now_ms() + LOOK_INTERVAL } else { ending.deadline })
+        Some(if looks {
+            now_ms() + LOOK_INTERVAL
+        } else {
+            ending.deadline
+        })
     }
 
     /// Goes on to the next stage when the present one is over.
@@ -101,7 +117,9 @@ impl Supervisor {
         match ending.stage {
             Stage::Announced => {
                 let busy = |unit: &String| {
-                    self.services.get(unit).is_some_and(|runtime| runtime.service.main_pid.is_some())
+                    self.services
+                        .get(unit)
+                        .is_some_and(|runtime| runtime.service.main_pid.is_some())
                 };
                 if late || !ending.announced.iter().any(busy) {
                     self.stop_everything();
@@ -110,13 +128,21 @@ impl Supervisor {
             Stage::Stopping if self.jobs.is_empty() || late => self.end_rest(Stage::Terminating),
             Stage::Terminating if late => self.end_rest(Stage::Killing),
             Stage::Killing if late => self.finish_end(),
-            Stage::Terminating | Stage::Killing if !system::process::any_other() => self.finish_end(),
+            Stage::Terminating | Stage::Killing if !system::process::any_other() => {
+                self.finish_end()
+            }
             _ => {}
         }
     }
 
     fn stop_everything(&mut self) {
-        let up: Vec<_> = self.units.by_name.keys().filter(|unit| self.is_up(unit)).cloned().collect();
+        let up: Vec<_> = self
+            .units
+            .by_name
+            .keys()
+            .filter(|unit| self.is_up(unit))
+            .cloned()
+            .collect();
         self.enter(Stage::Stopping, MOST_FOR_STOP);
         self.stop_units(&up);
         self.settle();
@@ -133,7 +159,10 @@ impl Supervisor {
     fn end_rest(&mut self, stage: Stage) {
         if stage == Stage::Terminating && !self.jobs.is_empty() {
             let slow: Vec<_> = self.jobs.units().cloned().collect();
-            self.tell(&format!("Not stopped in time, killed now: {}", slow.join(", ")));
+            self.tell(&format!(
+                "Not stopped in time, killed now: {}",
+                slow.join(", ")
+            ));
         }
         self.drain_all();
         if std::process::id() != 1 {

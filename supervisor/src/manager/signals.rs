@@ -39,7 +39,11 @@ pub(super) fn all() -> Vec<i32> {
 
 impl Supervisor {
     pub(super) fn take_signals(&mut self) {
-        let taken = self.signals.as_ref().map(|signals| signals.take()).unwrap_or_default();
+        let taken = self
+            .signals
+            .as_ref()
+            .map(|signals| signals.take())
+            .unwrap_or_default();
         for signal in taken {
             let meaning = meanings().into_iter().find(|(number, _)| *number == signal);
             match meaning.map(|(_, meaning)| meaning) {

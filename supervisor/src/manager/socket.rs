@@ -43,15 +43,25 @@ impl Control {
         let listener = UnixListener::bind(path)?;
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener, clients: Vec::new(), next_id: 0 })
+        Ok(Self {
+            listener,
+            clients: Vec::new(),
+            next_id: 0,
+        })
     }
 
     pub(super) fn polled(&self) -> impl Iterator<Item = PollFd<'_>> {
         let clients = self.clients.iter().map(|client| {
-            let writes = if client.to_send.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
+            let writes = if client.to_send.is_empty() {
+                PollFlags::empty()
+            } else {
+                PollFlags::POLLOUT
+            };
             PollFd::new(client.stream.as_fd(), PollFlags::POLLIN | writes)
         });
-        [PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)].into_iter().chain(clients)
+        [PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)]
+            .into_iter()
+            .chain(clients)
     }
 
     /// Takes what has arrived: requests with their clients' ids, or why a line is none.
@@ -62,7 +72,8 @@ impl Control {
             client.flush();
             client.read();
             while let Some(line) = client.line() {
-                let request = serde_json::from_slice(&line).map_err(|error| format!("reading the request: {error}"));
+                let request = serde_json::from_slice(&line)
+                    .map_err(|error| format!("reading the request: {error}"));
                 requests.push((client.id, request));
             }
         }
@@ -74,13 +85,22 @@ impl Control {
         while let Ok((stream, _)) = self.listener.accept() {
             let peer = getsockopt(&stream, sockopt::PeerCredentials).map(|peer| peer.uid());
             let is_allowed = peer == Ok(0) || peer == Ok(nix::unistd::geteuid().as_raw());
-            if !is_allowed || self.clients.len() >= MOST_CLIENTS || stream.set_nonblocking(true).is_err() {
+            if !is_allowed
+                || self.clients.len() >= MOST_CLIENTS
+                || stream.set_nonblocking(true).is_err()
+            {
                 continue;
             }
             let id = self.next_id;
             self.next_id += 1;
             let (received, to_send) = (Vec::new(), Vec::new());
-            self.clients.push(Client { id, stream, received, to_send, is_gone: false });
+            self.clients.push(Client {
+                id,
+                stream,
+                received,
+                to_send,
+                is_gone: false,
+            });
         }
     }
 
@@ -91,7 +111,9 @@ impl Control {
 
     /// Answers a client; one that went away is no failure.
     pub(super) fn answer(&mut self, id: u64, reply: &Reply) {
-        let Some(client) = self.clients.iter_mut().find(|client| client.id == id) else { return };
+        let Some(client) = self.clients.iter_mut().find(|client| client.id == id) else {
+            return;
+        };
         if let Ok(mut line) = serde_json::to_vec(reply) {
             line.push(b'\n');
             client.to_send.extend(line);
@@ -107,7 +129,8 @@ impl Client {
             match self.stream.read(&mut part) {
                 Ok(0) => self.is_gone = true,
                 Ok(length) => {
-                    self.received.extend_from_slice(part.get(..length).unwrap_or_default());
+                    self.received
+                        .extend_from_slice(part.get(..length).unwrap_or_default());
                     if self.received.len() <= LONGEST_REQUEST {
                         continue;
                     }

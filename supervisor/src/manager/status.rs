@@ -51,7 +51,11 @@ fn from_unit(unit: &Unit) -> UnitStatus {
         description: unit.description.clone(),
         documentation: unit.documentation.clone(),
         load_state: load_state.to_owned(),
-        files: unit.files.iter().map(|file| file.display().to_string()).collect(),
+        files: unit
+            .files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect(),
         after: list(&unit.after),
         wants: list(&unit.wants),
         requires: list(&unit.requires),
@@ -78,14 +82,17 @@ fn add_service(status: &mut UnitStatus, runtime: &Runtime) {
     status.restarts = service.restarts;
     status.changed_at_ms = service.changed_at;
     status.changed_ago_ms = now_ms().saturating_sub(service.changed_at);
-    status.start_ms = service.ready_at.map(|ready| ready.saturating_sub(service.started_at));
+    status.start_ms = service
+        .ready_at
+        .map(|ready| ready.saturating_sub(service.started_at));
     status.unmet_condition.clone_from(&runtime.unmet);
 }
 
 fn add_details(status: &mut UnitStatus, runtime: &Runtime) {
     let group = runtime.cgroup.as_ref().filter(|group| group.exists());
     let figures = group.map_or_else(Figures::default, |group| cgroup::figures(group));
-    (status.memory, status.cpu_usec, status.tasks) = (figures.memory, figures.cpu_usec, figures.tasks);
+    (status.memory, status.cpu_usec, status.tasks) =
+        (figures.memory, figures.cpu_usec, figures.tasks);
     status.cgroup = group.map(|group| group.display().to_string());
     let processes = runtime.processes().into_iter().take(MOST_PROCESSES);
     status.processes = processes.map(|pid| (pid, command_line(pid))).collect();
@@ -95,5 +102,8 @@ fn add_details(status: &mut UnitStatus, runtime: &Runtime) {
 
 fn command_line(pid: i32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).replace('\0', " ").trim().to_owned()
+    String::from_utf8_lossy(&bytes)
+        .replace('\0', " ")
+        .trim()
+        .to_owned()
 }

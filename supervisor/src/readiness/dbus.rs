@@ -39,9 +39,13 @@ impl Bus {
             asked: BTreeMap::new(),
         };
         // The user id's decimal digits, in hexadecimal.
-        let uid: String =
-            nix::unistd::geteuid().to_string().bytes().map(|digit| format!("{digit:02x}")).collect();
-        bus.stream.write_all(format!("\0AUTH EXTERNAL {uid}\r\nBEGIN\r\n").as_bytes())?;
+        let uid: String = nix::unistd::geteuid()
+            .to_string()
+            .bytes()
+            .map(|digit| format!("{digit:02x}"))
+            .collect();
+        bus.stream
+            .write_all(format!("\0AUTH EXTERNAL {uid}\r\nBEGIN\r\n").as_bytes())?;
         bus.call("Hello", None)?;
         Ok(bus)
     }
@@ -59,7 +63,8 @@ impl Bus {
 
     fn call(&mut self, member: &str, argument: Option<&str>) -> io::Result<u32> {
         self.serial += 1;
-        self.stream.write_all(&encode_call(self.serial, member, argument))?;
+        self.stream
+            .write_all(&encode_call(self.serial, member, argument))?;
         Ok(self.serial)
     }
 
@@ -69,7 +74,9 @@ impl Bus {
         loop {
             match self.stream.read(&mut part) {
                 Ok(0) => return Err(io::ErrorKind::ConnectionReset.into()),
-                Ok(length) => self.waiting.extend_from_slice(part.get(..length).unwrap_or_default()),
+                Ok(length) => self
+                    .waiting
+                    .extend_from_slice(part.get(..length).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -81,7 +88,9 @@ impl Bus {
         self.read_authentication()?;
         let mut owned = Vec::new();
         while self.is_authenticated {
-            let Some((message, length)) = decode(&self.waiting)? else { break };
+            let Some((message, length)) = decode(&self.waiting)? else {
+                break;
+            };
             owned.extend(self.owned_name(&message));
             self.waiting.drain(..length);
         }
@@ -90,7 +99,9 @@ impl Bus {
 
     /// The first line answers AUTH: `OK` and the server's id.
     fn read_authentication(&mut self) -> io::Result<()> {
-        let Some(end) = self.waiting.iter().position(|byte| *byte == b'\n') else { return Ok(()) };
+        let Some(end) = self.waiting.iter().position(|byte| *byte == b'\n') else {
+            return Ok(());
+        };
         if self.is_authenticated {
             return Ok(());
         }
@@ -109,7 +120,10 @@ impl Bus {
                 (message.body.first() == Some(&1)).then_some(name)
             }
             SIGNAL if message.member.as_deref() == Some("NameOwnerChanged") => {
-                let mut body = Reader { bytes: &message.body, at: 0 };
+                let mut body = Reader {
+                    bytes: &message.body,
+                    at: 0,
+                };
                 let (name, _, owner) = (body.string()?, body.string()?, body.string()?);
                 (!owner.is_empty()).then_some(name)
             }
@@ -185,7 +199,9 @@ fn decode(bytes: &[u8]) -> io::Result<Option<(Message, usize)>> {
     else {
         return Ok(None);
     };
-    let [b'l', kind, ..] = *bytes else { return Err(io::ErrorKind::InvalidData.into()) };
+    let [b'l', kind, ..] = *bytes else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
     let fields_end = 16usize.saturating_add(fields_length as usize);
     let body_start = fields_end.next_multiple_of(8);
     let end = body_start.saturating_add(body_length as usize);
@@ -196,7 +212,15 @@ fn decode(bytes: &[u8]) -> io::Result<Option<(Message, usize)>> {
         return Ok(None);
     };
     let (reply_to, member) = read_fields(fields);
-    Ok(Some((Message { kind, reply_to, member, body: body.to_owned() }, end)))
+    Ok(Some((
+        Message {
+            kind,
+            reply_to,
+            member,
+            body: body.to_owned(),
+        },
+        end,
+    )))
 }
 
 fn read_fields(bytes: &[u8]) -> (Option<u32>, Option<String>) {
@@ -277,7 +301,15 @@ mod tests {
         let (message, length) = decode(&bytes).unwrap().unwrap();
         assert_eq!(length, bytes.len());
         assert_eq!(message.member.as_deref(), Some("NameHasOwner"));
-        assert_eq!((Reader { bytes: &message.body, at: 0 }).string().as_deref(), Some("net.connman"));
+        assert_eq!(
+            (Reader {
+                bytes: &message.body,
+                at: 0
+            })
+            .string()
+            .as_deref(),
+            Some("net.connman")
+        );
         for cut in 0..bytes.len() {
             assert_eq!(decode(&bytes[..cut]).unwrap(), None, "cut at {cut}");
         }
@@ -310,7 +342,9 @@ mod tests {
             .arg(format!("--config-file={}", config.display()))
             .args(["--nofork", "--nopidfile"])
             .spawn();
-        let Ok(mut daemon) = daemon else { return eprintln!("skipped: no dbus-daemon here") };
+        let Ok(mut daemon) = daemon else {
+            return eprintln!("skipped: no dbus-daemon here");
+        };
         let result = std::panic::catch_unwind(|| watch_a_name(&socket));
         daemon.kill().unwrap();
         daemon.wait().unwrap();
@@ -325,7 +359,10 @@ mod tests {
         let mut owner = Bus::connect(socket).unwrap();
         // RequestName wants "su"; its string and a zero for the flags.
         let mut message = encode_call(9, "RequestName", Some("org.example.Taken"));
-        let at = message.windows(7).position(|part| part == [8, 1, b'g', 0, 1, b's', 0]).unwrap();
+        let at = message
+            .windows(7)
+            .position(|part| part == [8, 1, b'g', 0, 1, b's', 0])
+            .unwrap();
         message.splice(at..at + 7, [8, 1, b'g', 0, 2, b's', b'u', 0]);
         let body = 4 + "org.example.Taken".len() + 1;
         let padded = body.next_multiple_of(4);
@@ -340,10 +377,16 @@ mod tests {
         pad(&mut message, 4);
         message.extend([0, 0, 0, 0]);
         owner.stream.write_all(&message).unwrap();
-        assert_eq!(retry(|| bus.take_owned().unwrap().pop()), "org.example.Taken");
+        assert_eq!(
+            retry(|| bus.take_owned().unwrap().pop()),
+            "org.example.Taken"
+        );
         let mut late = Bus::connect(socket).unwrap();
         late.watch("org.example.Taken").unwrap();
-        assert_eq!(retry(|| late.take_owned().unwrap().pop()), "org.example.Taken");
+        assert_eq!(
+            retry(|| late.take_owned().unwrap().pop()),
+            "org.example.Taken"
+        );
     }
 
     fn retry<T>(mut attempt: impl FnMut() -> Option<T>) -> T {

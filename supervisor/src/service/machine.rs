@@ -40,7 +40,9 @@ impl Notice {
                 "STOPPING" => notice.stopping = value == "1",
                 "MAINPID" => notice.main_pid = value.parse().ok().filter(|&pid| pid > 1),
                 "STATUS" => notice.status = Some(value.to_owned()),
-                "EXTEND_TIMEOUT_USEC" => notice.extend = value.parse().ok().map(|us: u64| us / 1000),
+                "EXTEND_TIMEOUT_USEC" => {
+                    notice.extend = value.parse().ok().map(|us: u64| us / 1000)
+                }
                 "K3OS_EVENT" => notice.events.push(value.to_owned()),
                 _ => {}
             }
@@ -53,7 +55,11 @@ impl Service {
     /// Asks for a start.
     pub fn start(&mut self, now: u64) -> Vec<Action> {
         match self.phase {
-            Phase::Dead | Phase::Failed | Phase::Waiting => self.begin(now),
+            Phase::Dead | Phase::Failed | Phase::Waiting => {
+                // A person who asks again knows of the failures.
+                self.forget_starts();
+                self.begin(now)
+            }
             Phase::Running | Phase::Exited | Phase::Reload(_) => vec![Action::Started(true)],
             Phase::Stop(_) | Phase::Terminating | Phase::Killing | Phase::StopPost(_) => {
                 self.start_asked = true;
@@ -98,7 +104,12 @@ impl Service {
         if !self.count_start(now) {
             self.outcome = Outcome::StartLimit;
             self.enter(Phase::Failed, now);
-            return vec![Action::Started(false), Action::CleanUp, Action::Failed, Action::Stopped];
+            return vec![
+                Action::Started(false),
+                Action::CleanUp,
+                Action::Failed,
+                Action::Stopped,
+            ];
         }
         self.outcome = Outcome::Success;
         (self.main_exit, self.ready_at) = (None, None);
@@ -206,7 +217,10 @@ impl Service {
 
     /// What it waited for is there: its notification, bus name, port or file.
     pub fn ready(&mut self, now: u64) -> Vec<Action> {
-        let long = !matches!(self.settings.effective_type(), Type::Oneshot | Type::Forking);
+        let long = !matches!(
+            self.settings.effective_type(),
+            Type::Oneshot | Type::Forking
+        );
         match matches!(self.phase, Phase::Start(_)) && long {
             true => self.run(Phase::StartPost(0), now),
             false => Vec::new(),
@@ -289,7 +303,9 @@ impl Service {
                 self.run(Phase::Start(index + 1), now)
             }
             Phase::Start(_) if ok => vec![Action::FindMain],
-            Phase::StartPre(_) | Phase::Start(_) | Phase::StartPost(_) => self.fail(outcome(exit), now),
+            Phase::StartPre(_) | Phase::Start(_) | Phase::StartPost(_) => {
+                self.fail(outcome(exit), now)
+            }
             Phase::Reload(index) if ok => self.run(Phase::Reload(index + 1), now),
             Phase::Reload(_) => {
                 self.enter(Phase::Running, now);
@@ -322,12 +338,18 @@ impl Service {
             Phase::Reload(index) => (List::Reload, index),
             _ => return false,
         };
-        self.commands(list).get(index).is_some_and(|exec| exec.ignore_failure)
+        self.commands(list)
+            .get(index)
+            .is_some_and(|exec| exec.ignore_failure)
     }
 
     fn main_ended(&mut self, exit: Exit, now: u64) -> Vec<Action> {
         let clean = is_clean(&self.settings, exit) || self.main_failure_ignored();
-        let result = if clean { Outcome::Success } else { outcome(exit) };
+        let result = if clean {
+            Outcome::Success
+        } else {
+            outcome(exit)
+        };
         match self.phase {
             Phase::Start(index) if self.settings.effective_type() == Type::Oneshot => match clean {
                 true => self.run(Phase::Start(index + 1), now),
@@ -357,8 +379,15 @@ impl Service {
     }
 
     fn main_failure_ignored(&self) -> bool {
-        let index = if let Phase::Start(index) = self.phase { index } else { 0 };
-        self.settings.start.get(index).is_some_and(|exec| exec.ignore_failure)
+        let index = if let Phase::Start(index) = self.phase {
+            index
+        } else {
+            0
+        };
+        self.settings
+            .start
+            .get(index)
+            .is_some_and(|exec| exec.ignore_failure)
     }
 
     /// Keeps the first thing that went wrong.
@@ -419,7 +448,9 @@ impl Service {
             Phase::Terminating if mode == KillMode::None => self.run(Phase::StopPost(0), now),
             Phase::Terminating | Phase::Killing if own => Vec::new(),
             Phase::Terminating if mode == KillMode::Mixed && populated => self.kill(now),
-            Phase::Terminating | Phase::Killing if populated && mode != KillMode::Process => Vec::new(),
+            Phase::Terminating | Phase::Killing if populated && mode != KillMode::Process => {
+                Vec::new()
+            }
             Phase::Terminating | Phase::Killing => {
                 self.arm(now, self.settings.timeout_stop);
                 self.run(Phase::StopPost(0), now)

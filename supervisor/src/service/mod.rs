@@ -3,6 +3,8 @@
 
 mod machine;
 mod restart;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
@@ -208,7 +210,10 @@ pub struct Service {
 impl Service {
     /// A service that does not run.
     pub fn new(unit: &Unit) -> Self {
-        Self { settings: unit.service.clone(), ..Self::default() }
+        Self {
+            settings: unit.service.clone(),
+            ..Self::default()
+        }
     }
 
     /// systemd's `ActiveState`.
@@ -218,7 +223,9 @@ impl Service {
             Phase::Failed => "failed",
             Phase::Running | Phase::Exited => "active",
             Phase::Reload(_) => "reloading",
-            Phase::Stop(_) | Phase::Terminating | Phase::Killing | Phase::StopPost(_) => "deactivating",
+            Phase::Stop(_) | Phase::Terminating | Phase::Killing | Phase::StopPost(_) => {
+                "deactivating"
+            }
             _ => "activating",
         }
     }
@@ -245,7 +252,10 @@ impl Service {
 
     /// Whether it is started.
     pub fn is_active(&self) -> bool {
-        matches!(self.phase, Phase::Running | Phase::Exited | Phase::Reload(_))
+        matches!(
+            self.phase,
+            Phase::Running | Phase::Exited | Phase::Reload(_)
+        )
     }
 
     /// Whether nothing of it runs and nothing will by itself.
@@ -273,8 +283,7 @@ impl Service {
 
     /// Forgets a failure and the start limit.
     pub fn reset_failed(&mut self) {
-        self.starts.clear();
-        self.failures_in_a_row = 0;
+        self.forget_starts();
         if self.phase == Phase::Failed {
             self.phase = Phase::Dead;
             self.outcome = Outcome::Success;

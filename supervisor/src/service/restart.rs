@@ -30,11 +30,18 @@ fn is(ending: Ending, exit: Exit) -> bool {
     }
 }
 
+/// The least wait from the second restart in a row on, in milliseconds: `RestartSec=0` without a start limit must not
+/// keep the machine busy.
+const LEAST_WAIT: u64 = 10;
+
 impl Service {
     /// Whether it is to be started again after how it ended.
     pub(super) fn wants_restart(&self) -> bool {
         let prevented = self.main_exit.is_some_and(|exit| {
-            self.settings.restart_prevent.iter().any(|ending| is(*ending, exit))
+            self.settings
+                .restart_prevent
+                .iter()
+                .any(|ending| is(*ending, exit))
         });
         let never = matches!(
             self.outcome,
@@ -57,13 +64,26 @@ impl Service {
 
     /// The wait before the next start: RestartSec, doubled with each short run in a row.
     pub(super) fn restart_wait(&mut self, now: u64) -> u64 {
-        if self.ready_at.is_some_and(|ready| now.saturating_sub(ready) >= LONG_RUN) {
+        if self
+            .ready_at
+            .is_some_and(|ready| now.saturating_sub(ready) >= LONG_RUN)
+        {
             self.failures_in_a_row = 0;
         }
-        let base = self.settings.restart_delay;
+        let at_once = self.failures_in_a_row == 0;
+        let base = self
+            .settings
+            .restart_delay
+            .max(if at_once { 0 } else { LEAST_WAIT });
         let doubled = base.saturating_mul(1 << self.failures_in_a_row.min(16));
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         doubled.min(self.settings.restart_delay_most.max(base))
+    }
+
+    /// Forgets what counts against it.
+    pub(super) fn forget_starts(&mut self) {
+        self.starts.clear();
+        self.failures_in_a_row = 0;
     }
 
     /// Counts a start; false if there were too many.
@@ -73,7 +93,11 @@ impl Service {
         if interval == 0 || burst == 0 {
             return true;
         }
-        while self.starts.front().is_some_and(|start| now.saturating_sub(*start) >= interval) {
+        while self
+            .starts
+            .front()
+            .is_some_and(|start| now.saturating_sub(*start) >= interval)
+        {
             self.starts.pop_front();
         }
         if self.starts.len() >= burst {
@@ -89,8 +113,14 @@ mod tests {
     use super::*;
 
     fn service(restart: Restart) -> Service {
-        let settings = unit::Service { restart, ..unit::Service::default() };
-        Service { settings, ..Service::default() }
+        let settings = unit::Service {
+            restart,
+            ..unit::Service::default()
+        };
+        Service {
+            settings,
+            ..Service::default()
+        }
     }
 
     #[test]
@@ -134,6 +164,14 @@ mod tests {
     }
 
     #[test]
+    fn a_service_without_wait_or_limit_does_not_spin() {
+        let mut service = service(Restart::Always);
+        service.settings.restart_delay = 0;
+        let waits: Vec<_> = (0..4).map(|_| service.restart_wait(100)).collect();
+        assert_eq!(waits, vec![0, 20, 40, 80]);
+    }
+
+    #[test]
     fn the_start_limit_slides() {
         let mut service = service(Restart::Always);
         assert!((0..5).all(|at| service.count_start(at)));
@@ -147,11 +185,17 @@ mod tests {
     fn signals_that_end_a_daemon_are_clean() {
         let settings = unit::Service::default();
         // Without ExecStart the type would be oneshot.
-        let daemon = unit::Service { kind: Some(Type::Simple), ..settings.clone() };
+        let daemon = unit::Service {
+            kind: Some(Type::Simple),
+            ..settings.clone()
+        };
         assert!(is_clean(&daemon, Exit::Signal(15)));
         assert!(!is_clean(&daemon, Exit::Signal(9)));
         assert!(!is_clean(&settings, Exit::Signal(15)));
-        let listed = unit::Service { success: vec![Ending::Code(3)], ..daemon };
+        let listed = unit::Service {
+            success: vec![Ending::Code(3)],
+            ..daemon
+        };
         assert!(is_clean(&listed, Exit::Code(3)));
     }
 }

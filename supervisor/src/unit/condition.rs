@@ -83,7 +83,14 @@ impl Condition {
         let (value, triggering) = strip(value, '|');
         let (value, negated) = strip(value, '!');
         let (key, parameter) = (key.to_owned(), value.to_owned());
-        Some(Self { key, subject, parameter, negated, triggering, assertion })
+        Some(Self {
+            key,
+            subject,
+            parameter,
+            negated,
+            triggering,
+            assertion,
+        })
     }
 
     /// The condition as it stood in the file.
@@ -113,8 +120,9 @@ pub fn unmet<'a>(conditions: &'a [Condition], facts: &dyn Facts) -> Option<&'a C
     let holds = |condition: &&Condition| {
         facts.holds(condition.subject, &condition.parameter) != condition.negated
     };
-    let (triggering, plain): (Vec<_>, Vec<_>) =
-        conditions.iter().partition(|condition| condition.triggering);
+    let (triggering, plain): (Vec<_>, Vec<_>) = conditions
+        .iter()
+        .partition(|condition| condition.triggering);
     if let Some(failed) = plain.into_iter().find(|condition| !holds(condition)) {
         return Some(failed);
     }
@@ -138,10 +146,12 @@ impl Facts for Machine {
             Subject::PathIsSymbolicLink => path.is_symlink(),
             Subject::PathIsMountPoint => is_mount_point(path),
             Subject::PathIsReadWrite => is_writable(path),
-            Subject::DirectoryNotEmpty => {
-                path.read_dir().is_ok_and(|mut entries| entries.next().is_some())
-            }
-            Subject::FileNotEmpty => path.metadata().is_ok_and(|meta| meta.is_file() && meta.len() > 0),
+            Subject::DirectoryNotEmpty => path
+                .read_dir()
+                .is_ok_and(|mut entries| entries.next().is_some()),
+            Subject::FileNotEmpty => path
+                .metadata()
+                .is_ok_and(|meta| meta.is_file() && meta.len() > 0),
             Subject::FileIsExecutable => is_executable(path),
             Subject::KernelCommandLine => on_command_line(&read("/proc/cmdline"), parameter),
             Subject::Virtualization => runs_virtualised(parameter),
@@ -157,8 +167,12 @@ fn read(path: &str) -> String {
 
 fn is_mount_point(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let Ok(here) = path.metadata() else { return false };
-    let Ok(parent) = path.join("..").metadata() else { return false };
+    let Ok(here) = path.metadata() else {
+        return false;
+    };
+    let Ok(parent) = path.join("..").metadata() else {
+        return false;
+    };
     here.dev() != parent.dev() || here.ino() == parent.ino()
 }
 
@@ -168,14 +182,21 @@ fn is_writable(path: &Path) -> bool {
 
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 fn glob_matches(path: &Path) -> bool {
-    let (Some(folder), Some(pattern)) = (path.parent(), path.file_name()) else { return false };
+    let (Some(folder), Some(pattern)) = (path.parent(), path.file_name()) else {
+        return false;
+    };
     let pattern = pattern.to_string_lossy();
-    let Ok(entries) = folder.read_dir() else { return false };
-    entries.flatten().any(|entry| matches(&pattern, &entry.file_name().to_string_lossy()))
+    let Ok(entries) = folder.read_dir() else {
+        return false;
+    };
+    entries
+        .flatten()
+        .any(|entry| matches(&pattern, &entry.file_name().to_string_lossy()))
 }
 
 /// Matches `*` and `?`.
@@ -188,7 +209,9 @@ fn matches(pattern: &str, text: &str) -> bool {
             .any(|tail| matches(rest.as_str(), tail)),
         Some(letter) => {
             let mut letters = text.chars();
-            letters.next().is_some_and(|found| letter == '?' || letter == found)
+            letters
+                .next()
+                .is_some_and(|found| letter == '?' || letter == found)
                 && matches(rest.as_str(), letters.as_str())
         }
     }
@@ -196,7 +219,10 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 fn on_command_line(cmdline: &str, parameter: &str) -> bool {
     cmdline.split_whitespace().any(|word| {
-        word == parameter || word.split_once('=').is_some_and(|(key, _)| key == parameter)
+        word == parameter
+            || word
+                .split_once('=')
+                .is_some_and(|(key, _)| key == parameter)
     })
 }
 
@@ -227,7 +253,10 @@ fn hypervisor(vendor: &str) -> &'static str {
         ("Xen", "xen"),
         ("QEMU", "qemu"),
     ];
-    VENDORS.iter().find(|(start, _)| vendor.starts_with(start)).map_or("kvm", |(_, name)| name)
+    VENDORS
+        .iter()
+        .find(|(start, _)| vendor.starts_with(start))
+        .map_or("kvm", |(_, name)| name)
 }
 
 fn architecture() -> &'static str {
@@ -251,8 +280,12 @@ fn has_capability(name: &str) -> bool {
     ];
     let status = read("/proc/self/status");
     let bounding = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
-    let bounding = bounding.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0);
-    let number = NUMBERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let bounding = bounding
+        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
+        .unwrap_or(0);
+    let number = NUMBERS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
     number.is_some_and(|(_, number)| bounding >> number & 1 == 1)
 }
 
@@ -268,14 +301,20 @@ mod tests {
     }
 
     fn conditions(values: &[&str]) -> Vec<Condition> {
-        values.iter().filter_map(|value| Condition::parse("ConditionPathExists", value)).collect()
+        values
+            .iter()
+            .filter_map(|value| Condition::parse("ConditionPathExists", value))
+            .collect()
     }
 
     #[test]
     fn all_plain_ones_must_hold() {
         let all = conditions(&["/a", "!/b"]);
         assert_eq!(unmet(&all, &Exist(&["/a"])), None);
-        assert_eq!(unmet(&all, &Exist(&["/a", "/b"])).unwrap().text(), "ConditionPathExists=!/b");
+        assert_eq!(
+            unmet(&all, &Exist(&["/a", "/b"])).unwrap().text(),
+            "ConditionPathExists=!/b"
+        );
         assert_eq!(unmet(&all, &Exist(&[])).unwrap().parameter, "/a");
     }
 
@@ -283,7 +322,10 @@ mod tests {
     fn one_triggering_is_enough() {
         let some = conditions(&["|/a", "|!/b"]);
         assert_eq!(unmet(&some, &Exist(&["/a", "/b"])), None);
-        assert_eq!(unmet(&some, &Exist(&["/b"])).unwrap().text(), "ConditionPathExists=|/a");
+        assert_eq!(
+            unmet(&some, &Exist(&["/b"])).unwrap().text(),
+            "ConditionPathExists=|/a"
+        );
         assert_eq!(unmet(&[], &Exist(&[])), None);
     }
 

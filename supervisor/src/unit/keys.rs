@@ -21,7 +21,9 @@ pub fn knowledge(section: &str, key: &str) -> Knowledge {
         _ => &[],
     };
     let listed = list.contains(&key) || key.starts_with("X-") && !key.starts_with("X-K3OS-");
-    match listed || (section == "Service" && SERVICE_PREFIXES.iter().any(|start| key.starts_with(start))) {
+    match listed
+        || (section == "Service" && SERVICE_PREFIXES.iter().any(|start| key.starts_with(start)))
+    {
         true => Knowledge::NotApplied,
         false => Knowledge::Unknown,
     }
@@ -56,7 +58,8 @@ const INSTALL: [&str; 1] = ["UpheldBy"];
 
 /// Families of keys, by how they begin.
 const SERVICE_PREFIXES: [&str; 12] = [
-    "BPF", "CPU", "Exit", "IO", "IP", "Load", "Log", "Memory", "Numa", "Private", "Protect", "Restrict",
+    "BPF", "CPU", "Exit", "IO", "IP", "Load", "Log", "Memory", "Numa", "Private", "Protect",
+    "Restrict",
 ];
 
 const SERVICE: [&str; 52] = [
@@ -121,7 +124,10 @@ mod tests {
     #[test]
     fn sandboxing_is_known_and_nonsense_is_not() {
         assert_eq!(knowledge("Service", "ProtectSystem"), Knowledge::NotApplied);
-        assert_eq!(knowledge("Service", "NoNewPrivileges"), Knowledge::NotApplied);
+        assert_eq!(
+            knowledge("Service", "NoNewPrivileges"),
+            Knowledge::NotApplied
+        );
         assert_eq!(knowledge("Unit", "X-Vendor"), Knowledge::NotApplied);
         assert_eq!(knowledge("Service", "X-K3OS-Typo"), Knowledge::Unknown);
         assert_eq!(knowledge("Service", "ExecStrat"), Knowledge::Unknown);

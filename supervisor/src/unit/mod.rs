@@ -208,7 +208,11 @@ pub struct Exec {
 impl Exec {
     /// The command as one would type it.
     pub fn text(&self) -> String {
-        std::iter::once(&self.program).chain(&self.arguments).cloned().collect::<Vec<_>>().join(" ")
+        std::iter::once(&self.program)
+            .chain(&self.arguments)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -455,7 +459,10 @@ impl Default for Service {
             tty: Tty::default(),
             output: Output::Log,
             error: Output::Inherit,
-            own: Own { shutdown_timeout: 60_000, ..Own::default() },
+            own: Own {
+                shutdown_timeout: 60_000,
+                ..Own::default()
+            },
         }
     }
 }

@@ -24,7 +24,12 @@ impl<'a> Name<'a> {
             Some((prefix, instance)) => (prefix, Some(instance)),
             None => (stem, None),
         };
-        (!prefix.is_empty()).then_some(Self { full, prefix, instance, kind })
+        (!prefix.is_empty()).then_some(Self {
+            full,
+            prefix,
+            instance,
+            kind,
+        })
     }
 
     /// The file name of the template of an instance: `getty@.service`.
@@ -37,7 +42,8 @@ impl<'a> Name<'a> {
 /// Completes what a user typed: `ssh` means `ssh.service`.
 pub fn complete(typed: &str) -> String {
     const KINDS: [&str; 9] = [
-        ".service", ".target", ".socket", ".timer", ".mount", ".path", ".slice", ".device", ".scope",
+        ".service", ".target", ".socket", ".timer", ".mount", ".path", ".slice", ".device",
+        ".scope",
     ];
     match KINDS.iter().any(|kind| typed.ends_with(kind)) {
         true => typed.to_owned(),
@@ -67,7 +73,9 @@ pub fn unescape(text: &str) -> String {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -77,10 +85,16 @@ mod tests {
     #[test]
     fn an_instance_has_a_template() {
         let name = Name::parse("getty@tty1.service").unwrap();
-        assert_eq!((name.prefix, name.instance, name.kind), ("getty", Some("tty1"), "service"));
+        assert_eq!(
+            (name.prefix, name.instance, name.kind),
+            ("getty", Some("tty1"), "service")
+        );
         assert_eq!(name.template().as_deref(), Some("getty@.service"));
         assert_eq!(Name::parse("getty@.service").unwrap().template(), None);
-        assert_eq!(Name::parse("net.connman.service").unwrap().prefix, "net.connman");
+        assert_eq!(
+            Name::parse("net.connman.service").unwrap().prefix,
+            "net.connman"
+        );
     }
 
     #[test]

@@ -50,10 +50,16 @@ impl From<Result<(), String>> for Outcome {
 
 /// Applies one file's text to `unit`; drop-ins are applied after the main file in the same way.
 pub fn apply(unit: &mut Unit, file: &Path, text: &str) -> Vec<Warning> {
-    let warn = |line, message| Warning { file: file.to_owned(), line, message };
+    let warn = |line, message| Warning {
+        file: file.to_owned(),
+        line,
+        message,
+    };
     let (assignments, malformed) = syntax::parse(text);
-    let mut warnings: Vec<_> =
-        malformed.iter().map(|bad| warn(bad.line, bad.reason.to_owned())).collect();
+    let mut warnings: Vec<_> = malformed
+        .iter()
+        .map(|bad| warn(bad.line, bad.reason.to_owned()))
+        .collect();
     for assignment in &assignments {
         if let Some(message) = apply_one(unit, assignment) {
             warnings.push(warn(assignment.line, message));
@@ -67,7 +73,9 @@ pub fn apply(unit: &mut Unit, file: &Path, text: &str) -> Vec<Warning> {
 fn apply_one(unit: &mut Unit, line: &Assignment) -> Option<String> {
     let (section, key) = (line.section.as_str(), line.key.as_str());
     let full_name = unit.name.clone();
-    let Some(name) = Name::parse(&full_name) else { return Some("the unit's name is wrong".into()) };
+    let Some(name) = Name::parse(&full_name) else {
+        return Some("the unit's name is wrong".into());
+    };
     let value = match specifier::expand(&line.value, &name) {
         Ok(value) => value,
         Err(reason) => return Some(format!("{key}: {reason}; the line is left out")),
@@ -94,17 +102,23 @@ fn apply_one(unit: &mut Unit, line: &Assignment) -> Option<String> {
 fn unit_key(unit: &mut Unit, key: &str, value: &str) -> Outcome {
     match key {
         "Description" => unit.description = value.to_owned(),
-        "Documentation" => unit.documentation.extend(value.split_whitespace().map(str::to_owned)),
+        "Documentation" => unit
+            .documentation
+            .extend(value.split_whitespace().map(str::to_owned)),
         "After" => names(&mut unit.after, value),
         "Before" => names(&mut unit.before, value),
         "Wants" | "Upholds" => names(&mut unit.wants, value),
         "Requires" | "BindsTo" | "Requisite" => names(&mut unit.requires, value),
         "PartOf" => names(&mut unit.part_of, value),
         "DefaultDependencies" => {
-            return values::boolean(value).map(|yes| unit.default_dependencies = yes).into();
+            return values::boolean(value)
+                .map(|yes| unit.default_dependencies = yes)
+                .into();
         }
         "RefuseManualStart" => {
-            return values::boolean(value).map(|yes| unit.refuse_manual_start = yes).into();
+            return values::boolean(value)
+                .map(|yes| unit.refuse_manual_start = yes)
+                .into();
         }
         // systemd had these in [Service] once and reads them in both.
         "StartLimitBurst" | "StartLimitInterval" | "StartLimitIntervalSec" => {
@@ -194,8 +208,10 @@ mod tests {
 
     #[test]
     fn unknown_keys_name_file_line_and_key() {
-        let (unit, warnings) =
-            read("a.service", "[Service]\nExecStart=/bin/a\nExecStrat=/bin/b\nProtectSystem=full\n");
+        let (unit, warnings) = read(
+            "a.service",
+            "[Service]\nExecStart=/bin/a\nExecStrat=/bin/b\nProtectSystem=full\n",
+        );
         assert_eq!(warnings, vec!["/u:3: unknown key ExecStrat in [Service]"]);
         assert_eq!(unit.not_applied, vec!["ProtectSystem=full"]);
     }
@@ -206,7 +222,10 @@ mod tests {
         assert_eq!(unit.service.restart_delay, 100);
         assert_eq!(unit.service.umask, 0o022);
         assert_eq!(warnings.len(), 2);
-        assert!(warnings[0].starts_with("/u:2: RestartSec: \"soon\" is not a span"), "{warnings:?}");
+        assert!(
+            warnings[0].starts_with("/u:2: RestartSec: \"soon\" is not a span"),
+            "{warnings:?}"
+        );
     }
 
     #[test]
@@ -215,7 +234,10 @@ mod tests {
             "a.service",
             "[Unit]\nAfter=b.service\nAfter=\nAfter=c.service\n[Service]\nExecStart=/a\nExecStart=\nExecStart=/b\n",
         );
-        assert_eq!(unit.after.into_iter().collect::<Vec<_>>(), vec!["c.service"]);
+        assert_eq!(
+            unit.after.into_iter().collect::<Vec<_>>(),
+            vec!["c.service"]
+        );
         assert_eq!(unit.service.start.len(), 1);
         assert_eq!(unit.service.start[0].program, "/b");
     }

@@ -4,15 +4,23 @@ use std::path::PathBuf;
 
 use super::read::{Outcome, split};
 use super::{
-    Ending, EnvironmentFile, Exec, Folders, KillMode, NotifyAccess, Output, Preserve, Restart, Service,
-    Type, Unit, values, words,
+    Ending, EnvironmentFile, Exec, Folders, KillMode, NotifyAccess, Output, Preserve, Restart,
+    Service, Type, Unit, values, words,
 };
 
 /// Applies one key, trying one family of keys after the other.
 pub(super) fn apply(unit: &mut Unit, key: &str, value: &str) -> Outcome {
     let service = &mut unit.service;
-    let families =
-        [exec_key, restart_key, process_key, environment_key, group_key, folder_key, terminal_key, own_key];
+    let families = [
+        exec_key,
+        restart_key,
+        process_key,
+        environment_key,
+        group_key,
+        folder_key,
+        terminal_key,
+        own_key,
+    ];
     for family in families {
         match family(service, key, value) {
             Outcome::NotMine => {}
@@ -61,7 +69,10 @@ pub(super) fn exec(value: &str) -> Result<Exec, String> {
         rest = rest.get(prefix.len_utf8()..).unwrap_or_default();
     }
     let mut words = split(rest)?.into_iter();
-    result.program = words.next().filter(|program| !program.is_empty()).ok_or("no program is named")?;
+    result.program = words
+        .next()
+        .filter(|program| !program.is_empty())
+        .ok_or("no program is named")?;
     if has_argument_zero {
         result.argument_zero = Some(words.next().ok_or("@ needs a zeroth argument")?);
     }
@@ -77,9 +88,10 @@ fn restart_key(service: &mut Service, key: &str, value: &str) -> Outcome {
         "RestartMaxDelaySec" => set(&mut service.restart_delay_most, finite(value)),
         "RestartPreventExitStatus" => set(&mut service.restart_prevent, endings(value)),
         "SuccessExitStatus" => set(&mut service.success, endings(value)),
-        "StartLimitBurst" => {
-            set(&mut service.start_limit_burst, value.parse().map_err(|_| not_a_number(value)))
-        }
+        "StartLimitBurst" => set(
+            &mut service.start_limit_burst,
+            value.parse().map_err(|_| not_a_number(value)),
+        ),
         "StartLimitInterval" | "StartLimitIntervalSec" => {
             set(&mut service.start_limit_interval, finite(value))
         }
@@ -164,7 +176,11 @@ fn kill_mode(value: &str) -> Result<KillMode, String> {
         "mixed" => KillMode::Mixed,
         "process" => KillMode::Process,
         "none" => KillMode::None,
-        _ => return Err(format!("{value:?} is none of control-group, mixed, process, none")),
+        _ => {
+            return Err(format!(
+                "{value:?} is none of control-group, mixed, process, none"
+            ));
+        }
     })
 }
 
@@ -187,20 +203,25 @@ fn process_key(service: &mut Service, key: &str, value: &str) -> Outcome {
         "User" => set(&mut service.user, Ok(text(value))),
         "Group" => set(&mut service.group, Ok(text(value))),
         "SupplementaryGroups" => {
-            service.supplementary_groups.extend(value.split_whitespace().map(str::to_owned));
+            service
+                .supplementary_groups
+                .extend(value.split_whitespace().map(str::to_owned));
             Outcome::Taken
         }
         "WorkingDirectory" => set(&mut service.working_directory, Ok(text(value))),
         "UMask" => set(&mut service.umask, values::mode(value)),
         "Nice" => set(&mut service.nice, values::integer(value, -20, 19).map(Some)),
-        "OOMScoreAdjust" => {
-            set(&mut service.oom_score_adjust, values::integer(value, -1000, 1000).map(Some))
-        }
+        "OOMScoreAdjust" => set(
+            &mut service.oom_score_adjust,
+            values::integer(value, -1000, 1000).map(Some),
+        ),
         "IgnoreSIGPIPE" => set(&mut service.ignore_sigpipe, values::boolean(value)),
         _ => match key.strip_prefix("Limit").and_then(values::resource) {
-            Some(resource) => {
-                values::limit(value).map(|limit| { service.limits.insert(resource, limit); }).into()
-            }
+            Some(resource) => values::limit(value)
+                .map(|limit| {
+                    service.limits.insert(resource, limit);
+                })
+                .into(),
             None => Outcome::NotMine,
         },
     }
@@ -216,10 +237,15 @@ fn environment_key(service: &mut Service, key: &str, value: &str) -> Outcome {
                 Some(path) => (path, true),
                 None => (value, false),
             };
-            service.environment_files.push(EnvironmentFile { path: path.to_owned(), optional });
+            service.environment_files.push(EnvironmentFile {
+                path: path.to_owned(),
+                optional,
+            });
         }
         "UnsetEnvironment" => {
-            service.unset_environment.extend(value.split_whitespace().map(str::to_owned));
+            service
+                .unset_environment
+                .extend(value.split_whitespace().map(str::to_owned));
         }
         _ => return Outcome::NotMine,
     }
@@ -230,7 +256,9 @@ fn environment(service: &mut Service, value: &str) -> Result<(), String> {
     for word in split(value)? {
         match word.split_once('=') {
             Some((name, value)) if words::is_variable(name) => {
-                service.environment.insert(name.to_owned(), value.to_owned());
+                service
+                    .environment
+                    .insert(name.to_owned(), value.to_owned());
             }
             _ => return Err(format!("{word:?} is not NAME=value")),
         }
@@ -266,7 +294,11 @@ fn group_key(service: &mut Service, key: &str, value: &str) -> Outcome {
     let Some((_, file)) = ATTRIBUTES.iter().find(|(name, _)| *name == key) else {
         return Outcome::NotMine;
     };
-    attribute(value).map(|value| { service.cgroup.insert(file, value); }).into()
+    attribute(value)
+        .map(|value| {
+            service.cgroup.insert(file, value);
+        })
+        .into()
 }
 
 fn attribute(value: &str) -> Result<String, String> {
@@ -316,7 +348,11 @@ fn folder_names(folders: &mut Folders, value: &str) -> Result<(), String> {
 fn preserve(value: &str) -> Result<Preserve, String> {
     match value {
         "restart" => Ok(Preserve::Restart),
-        _ => Ok(if values::boolean(value)? { Preserve::Yes } else { Preserve::No }),
+        _ => Ok(if values::boolean(value)? {
+            Preserve::Yes
+        } else {
+            Preserve::No
+        }),
     }
 }
 
@@ -330,7 +366,9 @@ fn terminal_key(service: &mut Service, key: &str, value: &str) -> Outcome {
         "TTYReset" => set(&mut tty.reset, values::boolean(value)),
         "TTYVHangup" => set(&mut tty.hang_up, values::boolean(value)),
         // Log lines carry the unit's name; there is no syslog.
-        "SyslogIdentifier" | "SyslogLevel" | "SyslogFacility" | "SyslogLevelPrefix" => Outcome::Taken,
+        "SyslogIdentifier" | "SyslogLevel" | "SyslogFacility" | "SyslogLevelPrefix" => {
+            Outcome::Taken
+        }
         _ => Outcome::NotMine,
     }
 }
@@ -365,9 +403,10 @@ fn output(value: &str) -> Result<Output, String> {
 fn own_key(service: &mut Service, key: &str, value: &str) -> Outcome {
     let own = &mut service.own;
     match key {
-        "X-K3OS-ReadyPort" => {
-            set(&mut own.ready_port, value.parse().map(Some).map_err(|_| not_a_number(value)))
-        }
+        "X-K3OS-ReadyPort" => set(
+            &mut own.ready_port,
+            value.parse().map(Some).map_err(|_| not_a_number(value)),
+        ),
         "X-K3OS-ReadyFile" => set(&mut own.ready_file, Ok(text(value))),
         "X-K3OS-ShutdownSignal" => set(&mut own.shutdown_signal, signal(value).map(Some)),
         "X-K3OS-ShutdownTimeoutSec" => set(&mut own.shutdown_timeout, finite(value)),
@@ -404,7 +443,10 @@ mod tests {
             ("LimitNOFILE", "1024:4096"),
             ("Delegate", "cpu memory"),
         ] {
-            assert!(matches!(apply(&mut unit, key, value), Outcome::Taken), "{key}");
+            assert!(
+                matches!(apply(&mut unit, key, value), Outcome::Taken),
+                "{key}"
+            );
         }
         let service = unit.service;
         assert_eq!(service.cgroup["pids.max"], "max");
@@ -420,7 +462,10 @@ mod tests {
     fn a_folder_cannot_leave_its_base() {
         let mut unit = Unit::empty("a.service");
         for bad in ["../x", "/x", "a//b"] {
-            assert!(matches!(apply(&mut unit, "RuntimeDirectory", bad), Outcome::Wrong(_)), "{bad}");
+            assert!(
+                matches!(apply(&mut unit, "RuntimeDirectory", bad), Outcome::Wrong(_)),
+                "{bad}"
+            );
         }
     }
 }

@@ -42,7 +42,11 @@ fn replace(specifier: char, unit: &Name<'_>) -> Result<String, String> {
         'U' | 'G' => "0".to_owned(),
         'h' => "/root".to_owned(),
         'H' => read("/proc/sys/kernel/hostname"),
-        'l' => read("/proc/sys/kernel/hostname").split('.').next().unwrap_or_default().to_owned(),
+        'l' => read("/proc/sys/kernel/hostname")
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
         'm' => read("/etc/machine-id"),
         'b' => read("/proc/sys/kernel/random/boot_id").replace('-', ""),
         'v' => read("/proc/sys/kernel/osrelease"),
@@ -51,11 +55,16 @@ fn replace(specifier: char, unit: &Name<'_>) -> Result<String, String> {
 }
 
 fn stem<'a>(unit: &Name<'a>) -> &'a str {
-    unit.full.rsplit_once('.').map_or(unit.full, |(stem, _)| stem)
+    unit.full
+        .rsplit_once('.')
+        .map_or(unit.full, |(stem, _)| stem)
 }
 
 fn read(path: &str) -> String {
-    std::fs::read_to_string(path).unwrap_or_default().trim().to_owned()
+    std::fs::read_to_string(path)
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -68,13 +77,19 @@ mod tests {
         let expand = |text| expand(text, &name).unwrap();
         assert_eq!(expand("%i"), r"dev-ttyS0\x2db");
         assert_eq!(expand("/%I"), "/dev/ttyS0-b");
-        assert_eq!(expand("%p|%n"), r"serial-getty|serial-getty@dev-ttyS0\x2db.service");
+        assert_eq!(
+            expand("%p|%n"),
+            r"serial-getty|serial-getty@dev-ttyS0\x2db.service"
+        );
         assert_eq!(expand("%t/x 100%% %"), "/run/x 100% %");
     }
 
     #[test]
     fn unknown_ones_are_named() {
         let name = Name::parse("a.service").unwrap();
-        assert_eq!(super::expand("%Z", &name).unwrap_err(), "the specifier %Z is not known");
+        assert_eq!(
+            super::expand("%Z", &name).unwrap_err(),
+            "the specifier %Z is not known"
+        );
     }
 }

@@ -30,13 +30,22 @@ pub fn parse(text: &str) -> (Vec<Assignment>, Vec<Malformed>) {
         if let Some(name) = content.strip_prefix('[') {
             match name.strip_suffix(']') {
                 Some(name) => section = name.to_owned(),
-                None => malformed.push(Malformed { line, reason: "a section lacks its ]" }),
+                None => malformed.push(Malformed {
+                    line,
+                    reason: "a section lacks its ]",
+                }),
             }
             continue;
         }
         match (content.split_once('='), section.is_empty()) {
-            (_, true) => malformed.push(Malformed { line, reason: "text before the first section" }),
-            (None, _) => malformed.push(Malformed { line, reason: "neither [Section] nor Key=value" }),
+            (_, true) => malformed.push(Malformed {
+                line,
+                reason: "text before the first section",
+            }),
+            (None, _) => malformed.push(Malformed {
+                line,
+                reason: "neither [Section] nor Key=value",
+            }),
             (Some((key, value)), _) => assignments.push(Assignment {
                 section: section.clone(),
                 key: key.trim().to_owned(),
@@ -79,19 +88,34 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String, usize)> {
-        parse(text).0.into_iter().map(|a| (a.key, a.value, a.line)).collect()
+        parse(text)
+            .0
+            .into_iter()
+            .map(|a| (a.key, a.value, a.line))
+            .collect()
     }
 
     #[test]
     fn continued_lines_are_joined_over_comments() {
-        let text = "[Service]\nExecStart=/bin/a \\\n# a comment\n  --flag \\\n  last\nType=simple\n";
+        let text =
+            "[Service]\nExecStart=/bin/a \\\n# a comment\n  --flag \\\n  last\nType=simple\n";
         let expected = vec![
-            ("ExecStart".to_owned(), "/bin/a    --flag   last".to_owned(), 2),
+            (
+                "ExecStart".to_owned(),
+                "/bin/a    --flag   last".to_owned(),
+                2,
+            ),
             ("Type".to_owned(), "simple".to_owned(), 6),
         ];
         let squeezed = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let got: Vec<_> = pairs(text).into_iter().map(|(k, v, l)| (k, squeezed(v), l)).collect();
-        let expected: Vec<_> = expected.into_iter().map(|(k, v, l)| (k, squeezed(v), l)).collect();
+        let got: Vec<_> = pairs(text)
+            .into_iter()
+            .map(|(k, v, l)| (k, squeezed(v), l))
+            .collect();
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|(k, v, l)| (k, squeezed(v), l))
+            .collect();
         assert_eq!(got, expected);
     }
 

@@ -24,10 +24,14 @@ pub fn span(value: &str) -> Result<Option<u64>, String> {
         return Err(wrong());
     }
     while !rest.is_empty() {
-        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let number_end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
         let (number, tail) = rest.split_at(number_end);
         let tail = tail.trim_start();
-        let unit_end = tail.find(|c: char| !c.is_alphabetic()).unwrap_or(tail.len());
+        let unit_end = tail
+            .find(|c: char| !c.is_alphabetic())
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_end);
         let number: f64 = number.parse().map_err(|_| wrong())?;
         total += number * milliseconds(unit).ok_or_else(wrong)?;
@@ -62,7 +66,9 @@ pub fn size(value: &str) -> Result<u64, String> {
         Some((at, 'T')) => (value.get(..at), 40),
         _ => (Some(value), 0),
     };
-    let number: u64 = number.and_then(|number| number.trim().parse().ok()).ok_or_else(wrong)?;
+    let number: u64 = number
+        .and_then(|number| number.trim().parse().ok())
+        .ok_or_else(wrong)?;
     number.checked_mul(1 << shift).ok_or_else(wrong)
 }
 
@@ -107,7 +113,9 @@ pub fn mode(value: &str) -> Result<u32, String> {
 pub fn integer(value: &str, lowest: i32, highest: i32) -> Result<i32, String> {
     match value.parse() {
         Ok(number) if (lowest..=highest).contains(&number) => Ok(number),
-        _ => Err(format!("{value:?} is not a number from {lowest} to {highest}")),
+        _ => Err(format!(
+            "{value:?} is not a number from {lowest} to {highest}"
+        )),
     }
 }
 

@@ -31,7 +31,9 @@ pub fn split(value: &str) -> Result<Vec<String>, String> {
 
 /// Reads what follows a backslash. An escape that systemd does not know stays as it is.
 fn escape(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
-    let Some(letter) = letters.next() else { return "\\".to_owned() };
+    let Some(letter) = letters.next() else {
+        return "\\".to_owned();
+    };
     let simple = match letter {
         'a' => '\u{7}',
         'b' => '\u{8}',
@@ -67,7 +69,10 @@ fn hex_escape(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String 
 /// `$NAME` as a whole word becomes the words of its value; `${NAME}` anywhere becomes its value in
 /// place; `$$` is a dollar. A variable that is not set is empty.
 pub fn expand(words: &[String], variables: &BTreeMap<String, String>) -> Vec<String> {
-    words.iter().flat_map(|word| expand_word(word, variables)).collect()
+    words
+        .iter()
+        .flat_map(|word| expand_word(word, variables))
+        .collect()
 }
 
 fn expand_word(word: &str, variables: &BTreeMap<String, String>) -> Vec<String> {
@@ -109,7 +114,9 @@ fn braced(text: &str) -> Option<(&str, &str)> {
 pub fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|first: char| first.is_ascii_digit())
-        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        && name
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 #[cfg(test)]
@@ -119,7 +126,10 @@ mod tests {
     #[test]
     fn words_quotes_and_escapes() {
         let split = |text| split(text).unwrap();
-        assert_eq!(split(r#"a  "b c" 'd "e"' f\x20g"#), vec!["a", "b c", "d \"e\"", "f g"]);
+        assert_eq!(
+            split(r#"a  "b c" 'd "e"' f\x20g"#),
+            vec!["a", "b c", "d \"e\"", "f g"]
+        );
         assert_eq!(split(r#"A="b c" D=e"#), vec!["A=b c", "D=e"]);
         assert_eq!(split(r#""" x"#), vec!["", "x"]);
         assert_eq!(split(r"\w+ \x"), vec![r"\w+", r"\x"]);
@@ -128,14 +138,22 @@ mod tests {
 
     #[test]
     fn an_open_quote_is_an_error() {
-        assert_eq!(super::split("a \"b").unwrap_err(), "a quote \" is not closed");
+        assert_eq!(
+            super::split("a \"b").unwrap_err(),
+            "a quote \" is not closed"
+        );
     }
 
     #[test]
     fn variables_become_words_or_stay_in_place() {
-        let variables =
-            BTreeMap::from([("OPTS".to_owned(), "-a -b".to_owned()), ("N".to_owned(), "1".to_owned())]);
-        let words = ["x", "$OPTS", "$MISSING", "${OPTS}", "p${N}q", "$$HOME", "c$"].map(str::to_owned);
+        let variables = BTreeMap::from([
+            ("OPTS".to_owned(), "-a -b".to_owned()),
+            ("N".to_owned(), "1".to_owned()),
+        ]);
+        let words = [
+            "x", "$OPTS", "$MISSING", "${OPTS}", "p${N}q", "$$HOME", "c$",
+        ]
+        .map(str::to_owned);
         let expected = ["x", "-a", "-b", "-a -b", "p1q", "$HOME", "c$"];
         assert_eq!(expand(&words, &variables), expected);
     }

@@ -1,0 +1,207 @@
+//! A supervisor of its own for each test: PID 1 of a PID namespace and with a cgroup2 subtree where this
+//! machine and user allow it, a subreaper without control groups elsewhere.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use supervisor::Event;
+use supervisor::control::{Reply, UnitStatus};
+
+/// Longer than anything takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Machine {
+    pub folder: tempfile::TempDir,
+    pub cgroup: Option<PathBuf>,
+    is_pid_1: bool,
+    child: Option<Child>,
+}
+
+impl Machine {
+    /// Units by name and text; `$DIR` in a text is the machine's folder, `$NOTIFY` sends a notification.
+    pub fn new(units: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = Self {
+            cgroup: make_cgroup(folder.path()),
+            is_pid_1: can_unshare(),
+            folder,
+            child: None,
+        };
+        for (name, text) in units {
+            machine.unit(name, text);
+        }
+        machine
+    }
+
+    pub fn unit(&self, name: &str, text: &str) {
+        let path = self.folder.path().join("units").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let notify = format!("{} --notify", program().display());
+        let text = text
+            .replace("$DIR", self.folder.path().to_str().unwrap())
+            .replace("$NOTIFY", &notify);
+        fs::write(path, text).unwrap();
+    }
+
+    /// Boots into `goal` and waits until it listens.
+    pub fn boot(&mut self, goal: &str) {
+        let file = |name| fs::File::create(self.folder.path().join(name)).unwrap();
+        let mut words: Vec<PathBuf> = Vec::new();
+        if self.is_pid_1 {
+            words.extend(
+                ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"].map(PathBuf::from),
+            );
+        }
+        words.extend([
+            program(),
+            self.folder.path().to_owned(),
+            PathBuf::from(goal),
+        ]);
+        words.extend(self.cgroup.clone());
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .stdin(Stdio::null())
+            .stdout(file("events"))
+            .stderr(file("console"));
+        self.child = Some(command.spawn().unwrap());
+        self.until("it listens", |it| it.socket().exists().then_some(()));
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("run/control.sock")
+    }
+
+    pub fn ask(&self, request: &str) -> Reply {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        stream.write_all(format!("{request}\n").as_bytes()).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    pub fn show(&self, unit: &str) -> UnitStatus {
+        self.ask(&format!(r#"{{"op":"show","units":["{unit}"]}}"#))
+            .units
+            .remove(0)
+    }
+
+    pub fn wait_state(&self, unit: &str, state: &str) -> UnitStatus {
+        self.until(&format!("{unit} is {state}"), |it| {
+            Some(it.show(unit)).filter(|status| status.active_state == state)
+        })
+    }
+
+    /// Asks again until there is an answer.
+    pub fn until<T>(&self, what: &str, mut attempt: impl FnMut(&Self) -> Option<T>) -> T {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            if let Some(value) = attempt(self) {
+                return value;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!(
+            "waiting until {what}: console:\n{}\nevents:\n{}",
+            self.read("console"),
+            self.read("events")
+        );
+    }
+
+    pub fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.folder.path().join(file)).unwrap_or_default()
+    }
+
+    pub fn log(&self, unit: &str) -> String {
+        self.read(&format!("log/{unit}.log"))
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        self.read("events")
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
+    /// When something happened first, as its place among all events.
+    pub fn place(&self, source: &str, event: &str) -> usize {
+        let events = self.events();
+        let place = events
+            .iter()
+            .position(|it| it.source == source && it.event == event);
+        place.unwrap_or_else(|| panic!("{source} {event} is not among {events:#?}"))
+    }
+
+    /// Ends it and waits for the end; returns the last line that it wrote.
+    pub fn end(&mut self) -> String {
+        self.ask(r#"{"op":"end","end":"power-off"}"#);
+        self.wait_end()
+    }
+
+    pub fn wait_end(&mut self) -> String {
+        let mut child = self.child.take().unwrap();
+        let start = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if start.elapsed() > PATIENCE {
+                child.kill().unwrap();
+                panic!("it did not end: {}", self.read("console"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.read("events")
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if let Some(group) = &self.cgroup {
+            system::cgroup::kill(group);
+            for _ in 0..100 {
+                if system::cgroup::remove(group).is_ok() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent()
+        .and_then(Path::parent)
+        .unwrap()
+        .join("examples/supervise")
+}
+
+fn can_unshare() -> bool {
+    let words = ["--pid", "--fork", "--mount-proc", "true"];
+    Command::new("unshare")
+        .args(words)
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// A group of our own in a cgroup2 mount.
+fn make_cgroup(folder: &Path) -> Option<PathBuf> {
+    let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
+    let mount = mounts.into_iter().find(|mount| {
+        mount.join("cgroup.procs").exists() && mount.join("cgroup.controllers").exists()
+    })?;
+    let name = folder.file_name()?.to_str()?.trim_start_matches('.');
+    let group = mount.join(format!("k3os-test-{name}"));
+    fs::create_dir(&group).ok().map(|()| group)
+}

@@ -1,0 +1,362 @@
+//! Real services under a real supervisor.
+
+mod common;
+
+use common::Machine;
+
+#[test]
+fn services_start_in_order_and_stop_in_reverse() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\nWants=a.service b.service c.service"),
+        (
+            "a.service",
+            "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=sleep 0.2\nExecStart=echo $HOME done",
+        ),
+        (
+            "b.service",
+            "[Unit]\nAfter=a.service\n[Service]\nType=exec\nExecStart=sleep 1000",
+        ),
+        (
+            "c.service",
+            "[Unit]\nAfter=b.service\n[Service]\nExecStart=sh -c 'echo hello; echo error >&2; exec sleep 1000'",
+        ),
+    ]);
+    machine.boot("goal.target");
+    machine.wait_state("goal.target", "active");
+    for pair in ["a.service", "b.service", "c.service", "goal.target"].windows(2) {
+        let (first, second) = (
+            machine.place(pair[0], "ready"),
+            machine.place(pair[1], "ready"),
+        );
+        assert!(first < second, "{pair:?}");
+    }
+    machine.until("its output is logged", |it| {
+        it.log("c.service").contains(" error\n").then_some(())
+    });
+    assert!(machine.log("c.service").contains("Z hello\n"));
+    assert!(
+        machine.log("a.service").contains("Z done\n"),
+        "{}",
+        machine.log("a.service")
+    );
+    assert_eq!(machine.end(), "\"power-off\"");
+    assert!(machine.place("c.service", "stopped") < machine.place("b.service", "stopped"));
+    assert!(machine.place("b.service", "stopped") < machine.place("a.service", "stopped"));
+}
+
+#[test]
+fn what_is_killed_comes_back_and_what_crashes_is_left_alone_in_the_end() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\nWants=kept.service crash.service"),
+        (
+            "kept.service",
+            "[Service]\nExecStart=sleep 1000\nRestart=always\nRestartSec=50ms",
+        ),
+        (
+            "crash.service",
+            "[Service]\nExecStart=sh -c 'echo boom; exit 3'\nRestart=always\nRestartSec=10ms",
+        ),
+    ]);
+    machine.boot("goal.target");
+    let pid = machine
+        .wait_state("kept.service", "active")
+        .main_pid
+        .unwrap();
+    machine.ask(r#"{"op":"kill","units":["kept.service"],"signal":9}"#);
+    let back = machine.until("it is back", |it| {
+        Some(it.show("kept.service"))
+            .filter(|status| status.restarts == 1 && status.active_state == "active")
+    });
+    assert_ne!(back.main_pid, Some(pid));
+    let crashed = machine.wait_state("crash.service", "failed");
+    assert_eq!(
+        (crashed.result.as_str(), crashed.restarts),
+        ("start-limit-hit", 5)
+    );
+    assert_eq!(
+        crashed
+            .lines
+            .iter()
+            .filter(|line| line.ends_with(" boom"))
+            .count(),
+        5
+    );
+    let console = machine.read("console");
+    assert!(
+        console.contains("crash.service failed: it was started too often"),
+        "{console}"
+    );
+    assert!(console.contains("k3os logs crash"), "{console}");
+    machine.end();
+}
+
+#[test]
+fn readiness_by_notification_counts_only_from_who_may() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\nWants=all.service main.service"),
+        (
+            "all.service",
+            "[Service]\nType=notify\nNotifyAccess=all\nExecStart=sh -c '$NOTIFY \"STATUS=warm\\nK3OS_EVENT=half\"; \
+             $NOTIFY READY=1; exec sleep 1000'",
+        ),
+        (
+            "main.service",
+            "[Service]\nType=notify\nTimeoutStartSec=500ms\nExecStart=sh -c '$NOTIFY READY=1; exec sleep 1000'",
+        ),
+    ]);
+    machine.boot("goal.target");
+    let status = machine.wait_state("all.service", "active");
+    assert_eq!(status.status_text, "warm");
+    assert!(machine.place("all.service", "half") < machine.place("all.service", "ready"));
+    assert!(machine.read("console").contains("all: warm"));
+    assert_eq!(
+        machine.wait_state("main.service", "failed").result,
+        "timeout"
+    );
+    machine.end();
+}
+
+#[test]
+fn a_file_makes_ready() {
+    let mut machine = Machine::new(&[(
+        "file.service",
+        "[Service]\nX-K3OS-ReadyFile=$DIR/ready\nExecStart=sh -c 'sleep 0.3; touch $DIR/ready; exec sleep 1000'",
+    )]);
+    machine.boot("file.service");
+    assert!(machine.wait_state("file.service", "active").start_ms >= Some(300));
+    machine.end();
+}
+
+#[test]
+fn a_failed_requirement_fails_who_requires_it() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\nWants=b.service c.service"),
+        (
+            "a.service",
+            "[Service]\nType=oneshot\nExecStart=/nonexistent/program",
+        ),
+        (
+            "b.service",
+            "[Unit]\nRequires=a.service\nAfter=a.service\n[Service]\nExecStart=sleep 1000",
+        ),
+        (
+            "c.service",
+            "[Unit]\nRequires=missing.service\n[Service]\nExecStart=sleep 1000",
+        ),
+    ]);
+    machine.boot("goal.target");
+    machine.wait_state("goal.target", "active");
+    let failed = machine.wait_state("a.service", "failed");
+    assert!(
+        failed
+            .result_text
+            .contains("executing the program: No such file"),
+        "{failed:?}"
+    );
+    assert_eq!(machine.show("b.service").result, "dependency");
+    assert!(
+        machine
+            .show("c.service")
+            .result_text
+            .starts_with("missing.service, which it requires")
+    );
+    let reply = machine.ask(r#"{"op":"start","units":["b.service","ghost.service"]}"#);
+    assert_eq!(reply.unknown, ["ghost.service"]);
+    assert!(
+        reply.failed.iter().any(|(unit, _)| unit == "b.service"),
+        "{reply:?}"
+    );
+    machine.end();
+}
+
+#[test]
+fn settings_reach_the_process() {
+    let mut machine = Machine::new(&[(
+        "env.service",
+        "[Service]\nType=oneshot\nRemainAfterExit=yes\nUser=nobody\nWorkingDirectory=/usr\nUMask=027\nLimitNOFILE=123\n\
+         OOMScoreAdjust=500\nEnvironment=\"A=one two\" B=3\n\
+         ExecStart=sh -c 'id -un; pwd; umask; ulimit -n; cat /proc/self/oom_score_adj; echo \"$$A|$B\"; cat /proc/self/cgroup'",
+    )]);
+    if !nix::unistd::geteuid().is_root() {
+        return eprintln!("skipped: only root may change users");
+    }
+    machine.boot("env.service");
+    machine.wait_state("env.service", "active");
+    let log = machine.log("env.service");
+    let lines: Vec<_> = log
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(_, text)| text)
+        .collect();
+    assert_eq!(
+        lines[..6],
+        ["nobody", "/usr", "0027", "123", "500", "one two|3"]
+    );
+    if machine.cgroup.is_some() {
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.ends_with("/system.slice/env.service")),
+            "{log}"
+        );
+    }
+    machine.end();
+}
+
+#[test]
+fn everything_of_a_stopped_service_is_gone_however_it_hides() {
+    let hides = "[Service]\nTimeoutStopSec=300ms\nExecStart=sh -c 'trap \"\" TERM; setsid sleep 987 & \
+                 while :; do sleep 1; done'";
+    let mut machine = Machine::new(&[("hides.service", hides)]);
+    if machine.cgroup.is_none() {
+        return eprintln!("skipped: no control groups here");
+    }
+    machine.boot("hides.service");
+    machine.until("both run", |it| {
+        (it.show("hides.service").processes.len() >= 2).then_some(())
+    });
+    let group = machine.show("hides.service").cgroup.unwrap();
+    let reply = machine.ask(r#"{"op":"stop","units":["hides.service"]}"#);
+    assert_eq!(reply.failed, []);
+    let status = machine.show("hides.service");
+    assert_eq!(
+        (status.active_state.as_str(), status.result.as_str()),
+        ("failed", "timeout")
+    );
+    assert!(!std::path::Path::new(&group).exists());
+    machine.end();
+}
+
+#[test]
+fn a_forking_service_is_followed_and_orphans_are_reaped() {
+    let mut machine = Machine::new(&[(
+        "fork.service",
+        "[Service]\nType=forking\nPIDFile=$DIR/pid\nExecStart=sh -c 'sleep 1000 & echo $$! > $DIR/pid'\nRestart=on-failure",
+    )]);
+    machine.boot("fork.service");
+    let status = machine.wait_state("fork.service", "active");
+    assert_eq!(
+        status.main_pid.map(|pid| pid.to_string()).as_deref(),
+        Some(machine.read("pid").trim())
+    );
+    machine.ask(r#"{"op":"kill","units":["fork.service"],"signal":9}"#);
+    machine.until("it is back", |it| {
+        Some(it.show("fork.service")).filter(|it| it.restarts == 1 && it.active_state == "active")
+    });
+    machine.end();
+}
+
+#[test]
+fn a_shutdown_signal_comes_before_everything_else() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\nWants=net.service k.service"),
+        ("net.service", "[Service]\nExecStart=sleep 1000"),
+        (
+            "k.service",
+            "[Service]\nType=notify\nNotifyAccess=all\nRestart=always\nX-K3OS-ShutdownSignal=SIGUSR1\n\
+             ExecStart=sh -c 'trap \"echo pods ended; exit 0\" USR1; $NOTIFY READY=1; while :; do sleep 0.1; done'",
+        ),
+    ]);
+    machine.boot("goal.target");
+    machine.wait_state("k.service", "active");
+    machine.end();
+    assert!(
+        machine.log("k.service").contains("pods ended"),
+        "{}",
+        machine.log("k.service")
+    );
+    assert!(machine.place("k.service", "stopped") < machine.place("net.service", "stopped"));
+    assert!(
+        !machine
+            .events()
+            .iter()
+            .any(|event| event.event == "restarting")
+    );
+}
+
+#[test]
+fn warnings_name_file_line_and_key_and_a_reload_finds_new_ones() {
+    let mut machine = Machine::new(&[(
+        "odd.service",
+        "[Service]\nFrobnicate=yes\nExecStart=sleep 1000\nProtectSystem=full",
+    )]);
+    machine.boot("odd.service");
+    machine.wait_state("odd.service", "active");
+    let console = machine.read("console");
+    assert!(
+        console.contains("units/odd.service:2: unknown key Frobnicate in [Service]"),
+        "{console}"
+    );
+    assert_eq!(
+        machine.show("odd.service").not_applied,
+        ["ProtectSystem=full"]
+    );
+    machine.unit(
+        "odd.service",
+        "[Service]\nExecStart=sleep 1000\nExecStopp=x",
+    );
+    let notes = machine.ask(r#"{"op":"daemon-reload"}"#).notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("odd.service:3: unknown key ExecStopp")),
+        "{notes:?}"
+    );
+    let reply = machine.ask("nonsense");
+    assert!(
+        reply
+            .error
+            .is_some_and(|error| error.contains("reading the request"))
+    );
+    machine.end();
+}
+
+#[test]
+fn a_restart_takes_along_who_requires_it() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\nWants=user.service"),
+        ("base.service", "[Service]\nExecStart=sleep 1000"),
+        (
+            "user.service",
+            "[Unit]\nRequires=base.service\nAfter=base.service\n[Service]\nExecStart=sleep 1000",
+        ),
+    ]);
+    machine.boot("goal.target");
+    machine.wait_state("goal.target", "active");
+    let pid = |machine: &Machine, unit: &str| machine.show(unit).main_pid;
+    let before = (pid(&machine, "base.service"), pid(&machine, "user.service"));
+    assert_eq!(
+        machine
+            .ask(r#"{"op":"restart","units":["base.service"]}"#)
+            .failed,
+        []
+    );
+    let after = (pid(&machine, "base.service"), pid(&machine, "user.service"));
+    assert!(after.0.is_some() && after.0 != before.0 && after.1.is_some() && after.1 != before.1);
+    machine.ask(r#"{"op":"stop","units":["base.service"]}"#);
+    assert_eq!(machine.show("user.service").active_state, "inactive");
+    machine.end();
+}
+
+#[test]
+fn a_terminal_becomes_input_and_output() {
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let path = nix::unistd::ttyname(&terminal.slave).unwrap();
+    let mut machine = Machine::new(&[(
+        "getty.service",
+        &format!(
+            "[Service]\nType=oneshot\nRemainAfterExit=yes\nStandardInput=tty\nStandardOutput=tty\nTTYReset=yes\n\
+             TTYPath={}\nExecStart=sh -c 'test -t 0 && : > /dev/tty && echo on $TERM'",
+            path.display()
+        ),
+    )]);
+    machine.boot("getty.service");
+    machine.wait_state("getty.service", "active");
+    let mut buffer = [0u8; 64];
+    let length = nix::unistd::read(&terminal.master, &mut buffer).unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&buffer[..length]).trim(),
+        "on vt220"
+    );
+    machine.end();
+}
