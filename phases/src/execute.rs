@@ -11,7 +11,7 @@ use config::Origin;
 use system::host::{CommandLine, Content, Host};
 
 use crate::step::{Action, Command, File, Service, Step};
-use crate::{environment, files, unit};
+use crate::{environment, files, remote_keys, unit};
 
 /// Keeps what commands print.
 const COMMANDS_LOG: &str = "/var/log/k3os/commands.log";
@@ -84,6 +84,7 @@ fn act(step: &Step, host: &dyn Host) -> Result<bool> {
         Action::Module { name, parameters } => host.load_module(name, parameters).map(|()| true),
         Action::Sysctl { path, value } => host.write_kernel(path, value).map(|()| true),
         Action::Service(service) => install_service(service, host),
+        Action::FetchKeys(fetch) => remote_keys::fetch(fetch, host),
         Action::Command(command) => run(&step.key, command, host).map(|()| true),
         Action::Refuse(reason) => bail!("{reason}"),
     }
@@ -168,7 +169,7 @@ fn systemctl(arguments: &[&str], host: &dyn Host) -> Result<()> {
 
 /// Runs a command and keeps what it prints.
 fn run(key: &str, command: &Command, host: &dyn Host) -> Result<()> {
-    let words = ["/bin/sh", "-c", command.script.reveal()]
+    let words = [command.shell, "-c", command.script.reveal()]
         .map(String::from)
         .to_vec();
     let line = CommandLine {

@@ -1,5 +1,6 @@
 //! What the plan must know about the machine.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use system::host::Host;
@@ -15,6 +16,10 @@ pub struct Facts {
     pub hosts: String,
     /// The text of connman's file of technologies.
     pub connman_settings: String,
+    /// Lists of ssh keys that were fetched in the past, by the name of their file.
+    pub fetched_keys: BTreeMap<String, String>,
+    /// bash is there. It takes what k3OS's shell took (`source`, `[[ … ]]`) and a minimal `sh` does not.
+    pub has_bash: bool,
 }
 
 impl Facts {
@@ -33,6 +38,10 @@ impl Facts {
             version: text("/usr/lib/k3os/release").trim().to_owned(),
             hosts: text("/etc/hosts"),
             connman_settings: text("/var/lib/connman/settings"),
+            fetched_keys: fetched_keys(host),
+            has_bash: host
+                .list(Path::new("/usr/bin"))
+                .is_ok_and(|names| names.iter().any(|name| name == "bash")),
         }
     }
 
@@ -40,4 +49,17 @@ impl Facts {
     pub fn is_live(&self) -> bool {
         matches!(self.mode.as_str(), "live" | "install")
     }
+}
+
+fn fetched_keys(host: &dyn Host) -> BTreeMap<String, String> {
+    let folder = Path::new(crate::remote_keys::KEPT);
+    let list = |name: String| {
+        let bytes = host.read(&folder.join(&name)).ok().flatten()?;
+        Some((name, String::from_utf8_lossy(&bytes).into_owned()))
+    };
+    host.list(folder)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(list)
+        .collect()
 }

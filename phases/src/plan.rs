@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 
 use config::{Loaded, Origins};
 
+pub(crate) use login::KEYS_FILE;
+
 use crate::facts::Facts;
 use crate::phase::Phase;
 use crate::step::{Action, Step};
@@ -32,7 +34,9 @@ pub fn plan(phase: Phase, loaded: &Loaded, facts: &Facts) -> Vec<Step> {
         planner.environment();
     }
     planner.kubernetes();
+    planner.fetch_keys(false);
     planner.commands();
+    planner.fetch_keys(true);
     without_overwritten(planner.steps)
 }
 

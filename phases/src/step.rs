@@ -52,6 +52,8 @@ pub enum Action {
     },
     /// Write the Kubernetes service, and restart it when that changes it.
     Service(Service),
+    /// Fetch lists of ssh keys.
+    FetchKeys(FetchKeys),
     /// Run a shell command.
     Command(Command),
     /// Nothing can be done: the value does not allow it.
@@ -97,10 +99,25 @@ pub struct Service {
     pub restart: bool,
 }
 
+/// Lists of ssh keys to fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchKeys {
+    /// Keys that are configured as they are.
+    pub literal: Vec<String>,
+    /// What to fetch: `github:USER`, `gitlab:USER`, or a URL.
+    pub entries: Vec<String>,
+    /// Variables of the configuration, proxies among them.
+    pub variables: Variables,
+    /// Fetch what an earlier step of this phase could not, and try for minutes.
+    pub patient: bool,
+}
+
 /// A shell command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// What `sh -c` gets.
+    /// The shell, which gets it behind `-c`.
+    pub shell: &'static str,
+    /// What to run.
     pub script: Secret,
     /// Variables of the configuration.
     pub variables: Variables,
@@ -138,6 +155,10 @@ impl fmt::Display for Action {
             Action::Module { name, .. } => write!(f, "loading the module {name}"),
             Action::Sysctl { path, value } => write!(f, "setting {} to {value:?}", path.display()),
             Action::Service(_) => f.write_str("writing the service k3s"),
+            Action::FetchKeys(fetch) if fetch.patient => {
+                f.write_str("fetching keys that could not be had before")
+            }
+            Action::FetchKeys(_) => f.write_str("fetching keys"),
             Action::Command(_) => f.write_str("running the command"),
             Action::Refuse(_) => f.write_str("reading the value"),
         }

@@ -29,7 +29,16 @@ pub fn ssh_key(_: &str, value: &str) -> Result<(), Complaint> {
             "this is a private key; give the public one, from the .pub file",
         ));
     }
-    if is_remote_key(value) || looks_like_key(value) {
+    if is_remote_key(value) {
+        let known = ["github:", "gitlab:", "https:", "http:"]
+            .iter()
+            .any(|scheme| value.trim().starts_with(scheme));
+        return require(
+            known,
+            "keys can be fetched by github:USER, gitlab:USER and http URLs only",
+        );
+    }
+    if looks_like_key(value) {
         return Ok(());
     }
     Err(warning(

@@ -185,3 +185,66 @@ fn kubernetes_restarts_at_runtime_only_when_its_unit_changed() {
     apply(Phase::Runtime, "k3os: {labels: {a: b}}", &host);
     assert!(restarted(&host));
 }
+
+#[test]
+fn fetched_keys_are_added_and_kept_for_the_next_boot() {
+    let yaml =
+        "ssh_authorized_keys: [ssh-rsa one, 'github:me']\nk3os: {environment: {https_proxy: p}}";
+    let keys = |host: &Recording| {
+        host.text("/etc/ssh/authorized_keys.d/rancher")
+            .expect("a key file")
+    };
+    let host = host().answering("https://github.com/me.keys", "ssh-rsa two\n");
+    apply(Phase::Boot, yaml, &host);
+    assert!(keys(&host).ends_with("\nssh-rsa one\n"));
+    let outcomes = apply(Phase::Runtime, yaml, &host);
+    assert!(
+        outcomes.iter().all(|outcome| outcome.error.is_none()),
+        "{outcomes:?}"
+    );
+    assert!(keys(&host).ends_with("\nssh-rsa one\nssh-rsa two\n"));
+    let fetches = host.actions().into_iter().filter_map(|done| {
+        if let Done::Run(line) = done {
+            Some(line)
+        } else {
+            None
+        }
+    });
+    let fetches: Vec<_> = fetches.filter(|line| line.words[0] == "curl").collect();
+    assert_eq!(
+        (
+            fetches.len(),
+            fetches[0].environment["https_proxy"].as_str()
+        ),
+        (1, "p")
+    );
+    host.remove("/etc/ssh/authorized_keys.d/rancher".as_ref())
+        .expect("removing");
+    apply(Phase::Boot, yaml, &host);
+    assert!(keys(&host).ends_with("\nssh-rsa one\nssh-rsa two\n"));
+}
+
+#[test]
+fn a_list_that_cannot_be_fetched_keeps_the_last_good_one() {
+    let host = Recording::with_files([(
+        "/var/lib/rancher/k3os/remote-keys/github%3ame",
+        "ssh-rsa two\n",
+    )])
+    .refusing("https://github.com/me.keys");
+    let outcomes = apply(Phase::Runtime, "ssh_authorized_keys: ['github:me']", &host);
+    let errors: Vec<_> = outcomes
+        .iter()
+        .filter(|o| o.key == "ssh_authorized_keys")
+        .filter_map(|o| o.error.as_deref())
+        .collect();
+    assert_eq!(errors.len(), 1, "{outcomes:?}");
+    assert!(
+        errors[0].ends_with("the last good list stays in force"),
+        "{errors:?}"
+    );
+    assert!(
+        host.text("/etc/ssh/authorized_keys.d/rancher")
+            .expect("a key file")
+            .ends_with("\nssh-rsa two\n")
+    );
+}

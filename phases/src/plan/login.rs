@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::Planner;
 use crate::phase::Phase;
-use crate::step::{Action, File, Password};
+use crate::remote_keys::{file_name, keys_text};
+use crate::step::{Action, FetchKeys, File, Password, Variables};
 
 /// Read by sshd besides `~/.ssh/authorized_keys`, which belongs to the user. It is made anew at each boot, so a key
 /// that is no longer configured is gone.
@@ -32,22 +33,22 @@ impl Planner<'_> {
         self.add("k3os.password", Action::Password(password));
     }
 
+    /// The configured keys, and of lists to be fetched what was fetched before: nothing waits for a network.
     fn keys(&mut self) {
-        let keys = &self.loaded.config.ssh_authorized_keys.0;
-        let literal: Vec<_> = keys
-            .iter()
-            .filter(|key| !config::check::is_remote_key(key))
-            .collect();
+        let (literal, entries) = self.key_entries();
         let path = PathBuf::from(KEYS_FILE);
-        if literal.is_empty() {
+        if literal.is_empty() && entries.is_empty() {
             return self.add("ssh_authorized_keys", Action::Remove(path));
         }
-        let mut text = String::from(
-            "# Written by k3OS from ssh_authorized_keys. Your own keys: ~/.ssh/authorized_keys\n",
-        );
-        literal
+        let kept = entries
             .iter()
-            .for_each(|key| text.extend([key.as_str(), "\n"]));
+            .filter_map(|entry| self.facts.fetched_keys.get(&file_name(entry)));
+        let text = keys_text(
+            literal
+                .iter()
+                .map(String::as_str)
+                .chain(kept.flat_map(|list| list.lines())),
+        );
         let content = config::Content(text.into_bytes());
         // sshd reads it as the user who logs in.
         let file = File {
@@ -58,5 +59,30 @@ impl Planner<'_> {
             once: false,
         };
         self.add("ssh_authorized_keys", Action::Write(file));
+    }
+
+    /// Fetches the lists of keys: once before the commands, and again behind them what could not be had.
+    pub(super) fn fetch_keys(&mut self, patient: bool) {
+        let (literal, entries) = self.key_entries();
+        if self.phase != Phase::Runtime || entries.is_empty() {
+            return;
+        }
+        let variables = Variables(self.loaded.config.k3os.environment.clone());
+        self.add(
+            "ssh_authorized_keys",
+            Action::FetchKeys(FetchKeys {
+                literal,
+                entries,
+                variables,
+                patient,
+            }),
+        );
+    }
+
+    /// Keys as they are, and entries that name a list to fetch.
+    fn key_entries(&self) -> (Vec<String>, Vec<String>) {
+        let keys = self.loaded.config.ssh_authorized_keys.0.iter().cloned();
+        let (entries, literal) = keys.partition(|key| config::check::is_remote_key(key));
+        (literal, entries)
     }
 }

@@ -89,6 +89,11 @@ impl Planner<'_> {
         };
         for (number, script) in scripts.iter().enumerate() {
             let command = Command {
+                shell: if self.facts.has_bash {
+                    "/bin/bash"
+                } else {
+                    "/bin/sh"
+                },
                 script: Secret::new(script.as_str()),
                 variables: Variables(config.k3os.environment.clone()),
                 limit: self.command_limit(),

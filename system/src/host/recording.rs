@@ -46,6 +46,7 @@ pub struct Recording {
     links: RefCell<BTreeMap<PathBuf, PathBuf>>,
     actions: RefCell<Vec<Action>>,
     refused: BTreeSet<String>,
+    answers: BTreeMap<String, String>,
 }
 
 impl Recording {
@@ -64,6 +65,13 @@ impl Recording {
     #[must_use]
     pub fn refusing(mut self, what: &str) -> Self {
         self.refused.insert(what.to_owned());
+        self
+    }
+
+    /// Makes commands with this last word print a text.
+    #[must_use]
+    pub fn answering(mut self, last_word: &str, output: &str) -> Self {
+        self.answers.insert(last_word.to_owned(), output.to_owned());
         self
     }
 
@@ -194,7 +202,12 @@ impl Host for Recording {
             code: Some(code),
             signal: None,
             timed_out: false,
-            output: Vec::new(),
+            output: self
+                .answers
+                .get(&last)
+                .cloned()
+                .unwrap_or_default()
+                .into_bytes(),
             duration: Duration::ZERO,
         })
     }
