@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// The controllers that services get where the kernel has them.
-const CONTROLLERS: [&str; 5] = ["cpuset", "cpu", "io", "memory", "pids"];
+/// The controllers that services get where the kernel has them. Those of the root are Kubernetes' choice: all.
+const OF_SERVICES: [&str; 4] = ["cpu", "io", "memory", "pids"];
 
 /// What a control group uses. A figure that its controllers do not give is `None`.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Figures {
     pub tasks: Option<u64>,
 }
 
-/// Moves PID 1 into `init.scope`, makes `system.slice` and hands every known controller down to it.
+/// Moves PID 1 into `init.scope`, makes `system.slice` and hands controllers down to it.
 ///
 /// `root` is a cgroup2 mount. A controller that cannot be enabled is left out: services start without it.
 pub fn prepare(root: &Path) -> io::Result<()> {
@@ -28,19 +28,16 @@ pub fn prepare(root: &Path) -> io::Result<()> {
         // Kernel threads cannot be moved and need not be.
         let _ = fs::write(scope.join("cgroup.procs"), pid.to_string());
     }
-    enable_controllers(root);
+    enable_controllers(root, |_| true);
     let slice = root.join("system.slice");
     create(&slice)?;
-    enable_controllers(&slice);
+    enable_controllers(&slice, |name| OF_SERVICES.contains(&name));
     Ok(())
 }
 
-fn enable_controllers(group: &Path) {
+fn enable_controllers(group: &Path, wanted: impl Fn(&str) -> bool) {
     let available = fs::read_to_string(group.join("cgroup.controllers")).unwrap_or_default();
-    let known = available
-        .split_whitespace()
-        .filter(|name| CONTROLLERS.contains(name));
-    for controller in known {
+    for controller in available.split_whitespace().filter(|name| wanted(name)) {
         // One at a time, so that one refusal does not lose the others.
         let _ = fs::write(
             group.join("cgroup.subtree_control"),

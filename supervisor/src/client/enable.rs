@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::store::{Found, Store};
+use crate::unit::Unit;
 use crate::unit::name::Name;
 
 /// What was done, for a person.
@@ -22,35 +23,45 @@ pub struct Links {
 }
 
 impl Links {
-    /// Makes the links that `[Install]` asks for.
+    /// Makes the links that `[Install]` asks for, those of units in `Also=` too.
     pub fn enable(&self, name: &str) -> Result<Done, String> {
         let unit = match self.store.find(name) {
             Found::Missing => return Err(format!("there is no unit file {name}")),
             Found::Masked(path) => return Err(format!("{name} is masked by {}", path.display())),
             Found::File(..) => self.store.load(name).0,
         };
-        let file = unit.files.first().cloned().unwrap_or_default();
-        let name = instance(&unit.name, unit.install.default_instance.as_deref());
-        let mut done = Vec::new();
-        for (targets, kind) in [
-            (&unit.install.wanted_by, "wants"),
-            (&unit.install.required_by, "requires"),
-        ] {
-            for target in targets {
-                let link = self.folder.join(format!("{target}.{kind}")).join(&name);
-                done.extend(self.link(&link, &file)?);
-            }
-        }
-        for alias in unit.install.alias.iter().filter(|alias| **alias != name) {
-            done.extend(self.link(&self.folder.join(alias), &file)?);
-        }
-        if unit.install.wanted_by.is_empty()
-            && unit.install.required_by.is_empty()
-            && done.is_empty()
-        {
+        let install = &unit.install;
+        let is_empty = install.wanted_by.is_empty() && install.required_by.is_empty();
+        if is_empty && install.alias.is_empty() && install.also.is_empty() {
             return Err(format!(
                 "{name} has nothing in [Install] that enabling it could do"
             ));
+        }
+        let mut done = self.link_unit(&unit)?;
+        for other in install.also.iter().filter(|other| **other != unit.name) {
+            done.extend(self.link_unit(&self.store.load(other).0)?);
+        }
+        Ok(done)
+    }
+
+    fn link_unit(&self, unit: &Unit) -> Result<Done, String> {
+        let install = &unit.install;
+        let Some(file) = unit.files.first() else {
+            return Ok(Vec::new());
+        };
+        let name = instance(&unit.name, install.default_instance.as_deref());
+        let mut done = Vec::new();
+        for (targets, kind) in [
+            (&install.wanted_by, "wants"),
+            (&install.required_by, "requires"),
+        ] {
+            for target in targets {
+                let link = self.folder.join(format!("{target}.{kind}")).join(&name);
+                done.extend(self.link(&link, file)?);
+            }
+        }
+        for alias in install.alias.iter().filter(|alias| **alias != name) {
+            done.extend(self.link(&self.folder.join(alias), file)?);
         }
         Ok(done)
     }

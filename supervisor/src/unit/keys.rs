@@ -29,7 +29,7 @@ pub fn knowledge(section: &str, key: &str) -> Knowledge {
     }
 }
 
-const UNIT: [&str; 22] = [
+const UNIT: [&str; 23] = [
     "AllowIsolate",
     "CollectMode",
     "Conflicts",
@@ -44,6 +44,7 @@ const UNIT: [&str; 22] = [
     "OnSuccess",
     "PropagatesReloadTo",
     "PropagatesStopTo",
+    "RefuseManualStart",
     "RefuseManualStop",
     "ReloadPropagatedFrom",
     "RequiresMountsFor",

@@ -40,8 +40,6 @@ pub struct Unit {
     pub part_of: BTreeSet<String>,
     /// `DefaultDependencies=`
     pub default_dependencies: bool,
-    /// `RefuseManualStart=`
-    pub refuse_manual_start: bool,
     /// `Condition…=` and `Assert…=`
     pub conditions: Vec<Condition>,
     /// `[Install]`

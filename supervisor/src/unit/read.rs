@@ -115,11 +115,6 @@ fn unit_key(unit: &mut Unit, key: &str, value: &str) -> Outcome {
                 .map(|yes| unit.default_dependencies = yes)
                 .into();
         }
-        "RefuseManualStart" => {
-            return values::boolean(value)
-                .map(|yes| unit.refuse_manual_start = yes)
-                .into();
-        }
         // systemd had these in [Service] once and reads them in both.
         "StartLimitBurst" | "StartLimitInterval" | "StartLimitIntervalSec" => {
             return service_keys::apply(unit, key, value);
