@@ -124,7 +124,7 @@ fn write_initrd(ctx: &Context, parts: &Parts, target: &Path) -> Result<()> {
 /// The kernel with its modules, as k3OS published it.
 fn kernel_squashfs(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<String> {
     let name = format!("k3os-kernel-{}.squashfs", ctx.arch.name());
-    let key = Key::new("kernel-squashfs").with(&parts.kernel.version).with(&ctx.program).with(ctx.epoch.to_le_bytes()).with(format!("{:?}", ctx.compression));
+    let key = Key::new("kernel-squashfs").with(parts.kernel.identity().as_bytes()).with(include_str!("squashfs.rs")).with(ctx.epoch.to_le_bytes()).with(format!("{:?}", ctx.compression));
     let kept = ctx.cache.step(&ctx.progress, "kernel-squashfs", key, |folder| {
         let mut tree = parts.kernel.modules()?;
         tree.host_file("vmlinuz", 0o644, &parts.kernel.vmlinuz())?;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::cache::{Cache, Key};
+use crate::cache::Cache;
 use crate::progress::Progress;
 
 /// How hard to compress: seconds or bytes.
@@ -45,13 +45,6 @@ impl Arch {
             Arch::Amd64 => "musl-gcc",
         }
     }
-
-    /// Debian's folder of shared libraries.
-    pub fn library_folder(self) -> &'static str {
-        match self {
-            Arch::Amd64 => "x86_64-linux-gnu",
-        }
-    }
 }
 
 /// One build.
@@ -66,10 +59,10 @@ pub struct Context {
     pub progress: Progress,
     /// The time of every file in every artefact, seconds since 1970.
     pub epoch: u64,
+    /// The Kubernetes programs, when they need not be built.
+    pub kubernetes: Option<PathBuf>,
     /// `v` and the workspace's version.
     pub release: String,
-    /// Hash of this program: a step whose work is done in here is done again when the program changes.
-    pub program: String,
 }
 
 impl Context {
@@ -77,24 +70,17 @@ impl Context {
     pub fn new(arch: Arch, compression: Compression, output: &Path, cache: Cache) -> Result<Self> {
         let repo = repository()?;
         let epoch = source_date(&repo)?;
-        let executable = std::env::current_exe().context("finding this program")?;
-        let bytes = std::fs::read(&executable).context("reading this program")?;
         Ok(Self {
             arch,
             compression,
             output: std::path::absolute(output).context("finding the output folder")?,
             repo,
+            kubernetes: None,
             cache,
             progress: Progress::new(),
             epoch,
             release: concat!("v", env!("CARGO_PKG_VERSION")).to_owned(),
-            program: Key::new("program").with(bytes).text(),
         })
-    }
-
-    /// Path of an artefact with k3OS's name for it.
-    pub fn artefact(&self, name: &str) -> PathBuf {
-        self.output.join(name.replace("ARCH", self.arch.name()))
     }
 }
 

@@ -17,7 +17,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("Hyper-V and Azure", &["hv_vmbus", "hv_storvsc", "pci-hyperv"]),
     ("VMware", &["vmw_pvscsi", "vmw_vmci"]),
     ("Xen and older Amazon machines", &["xen-blkfront", "xen-scsifront"]),
-    ("SATA and IDE", &["ahci", "ata_piix", "ata_generic", "pata_acpi", "sata_nv", "sata_sil", "sata_sil24", "sata_via", "sata_mv", "sata_svw"]),
+    ("SATA and IDE", &["ahci", "ata_piix", "ata_generic", "sata_nv", "sata_sil", "sata_sil24", "sata_via", "sata_mv", "sata_svw"]),
     ("NVMe; its remapping by Intel", &["nvme", "vmd"]),
     ("SCSI and SAS controllers of servers", &["mptsas", "mptspi", "mpt3sas", "megaraid_sas", "megaraid_mbox", "aacraid", "hpsa", "smartpqi", "arcmsr", "3w-9xxx", "isci", "sym53c8xx", "mpi3mr", "mvsas", "pm80xx"]),
     ("SD cards and eMMC", &["sdhci-pci", "sdhci-acpi", "mmc_block"]),

@@ -1,6 +1,6 @@
 //! The upstream half of the Kubernetes server, by `kubernetes/build.sh`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -25,6 +25,10 @@ pub const RESULTS: &[(&str, &str)] = &[
 
 /// Builds it, or takes the kept result of the same sources and compiler.
 pub fn build(ctx: &Context) -> Result<PathBuf> {
+    if let Some(folder) = &ctx.kubernetes {
+        check(folder)?;
+        return Ok(folder.clone());
+    }
     let mut key = Key::new("kubernetes").with(ctx.arch.name()).with(version(Command::new("go").arg("version"))?);
     for source in SOURCES {
         let path = ctx.repo.join(source);
@@ -35,11 +39,15 @@ pub fn build(ctx: &Context) -> Result<PathBuf> {
         // The build date would differ with every commit, and the result with it: the release says what it is.
         command.arg(ctx.repo.join("kubernetes/build.sh")).arg(folder).arg(ctx.arch.name()).env("SOURCE_DATE_EPOCH", "0");
         run(&ctx.progress, "kubernetes", &mut command)?;
-        for (name, _) in RESULTS {
-            anyhow::ensure!(folder.join(name).is_file(), "building Kubernetes: kubernetes/build.sh made no {name}");
-        }
-        Ok(())
+        check(folder)
     })
+}
+
+fn check(folder: &Path) -> Result<()> {
+    for (name, _) in RESULTS {
+        anyhow::ensure!(folder.join(name).is_file(), "finding the Kubernetes programs: kubernetes/build.sh makes {name}, and {} has none", folder.display());
+    }
+    Ok(())
 }
 
 /// Version of Kubernetes, from the Go module that links it.

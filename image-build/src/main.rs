@@ -51,6 +51,9 @@ enum Command {
         /// Seconds or bytes
         #[arg(long, value_enum, default_value = "best")]
         compression: Compression,
+        /// Take the Kubernetes programs from this folder, as kubernetes/build.sh made them, instead of building them
+        #[arg(long)]
+        kubernetes: Option<PathBuf>,
     },
     /// Checks a kernel's configuration against what the system needs
     KernelCheck {
@@ -71,7 +74,11 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<()> {
     match command {
-        Command::Build { arch, output, compression } => build::build(&Context::new(*arch, *compression, output, Cache::open()?)?),
+        Command::Build { arch, output, compression, kubernetes } => {
+            let mut context = Context::new(*arch, *compression, output, Cache::open()?)?;
+            context.kubernetes.clone_from(kubernetes);
+            build::build(&context)
+        }
         Command::KernelCheck { config } => kernel_check(config),
     }
 }

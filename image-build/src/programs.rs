@@ -26,21 +26,25 @@ impl Programs {
 /// Builds them: quickly for trying a change, small for a release. Cargo knows what changed.
 pub fn build(ctx: &Context, scratch: &Path) -> Result<Programs> {
     ctx.progress.timed("rust", || {
-        let profile = if ctx.compression == Compression::Best { "release" } else { "image" };
+        let release = ctx.compression == Compression::Best;
+        let profile = if release { "release" } else { "image" };
         let target = ctx.arch.rust_target();
         let output = target_folder(ctx);
         let mut command = Command::new("cargo");
-        command.current_dir(&ctx.repo).args(["build", "--locked", "--target", target, "--profile", profile]);
+        command.current_dir(&ctx.repo).args(["build", "--target", target, "--profile", profile]);
         command.args(PACKAGES.iter().flat_map(|name| ["-p", name]));
+        // A release is what the lock file says; while a dependency is being added, the file follows.
+        command.args(release.then_some("--locked"));
         command.env("CARGO_TARGET_DIR", &output).env("RUSTFLAGS", flags(ctx)?).env(compiler_variable(ctx.arch), ctx.arch.musl_compiler());
         run(&ctx.progress, "rust", &mut command)?;
         copy(&output.join(target).join(profile), scratch)
     })
 }
 
-/// A folder of its own: flags differ from those of a developer's builds, and cargo rebuilds when they change.
+/// A folder of its own: flags differ from those of a developer's builds, cargo rebuilds when they change, and it locks the
+/// folder while it builds.
 fn target_folder(ctx: &Context) -> PathBuf {
-    ctx.repo.join("target/image")
+    ctx.repo.join("target/image-build")
 }
 
 /// Names of the build machine's folders must not get into the programs.

@@ -16,6 +16,9 @@ use crate::run::run;
 use crate::tools::Tools;
 use crate::tree::{Tree, from_folder};
 
+/// This step's own text, as an input of its result.
+const SOURCES: [&str; 3] = [include_str!("mod.rs"), include_str!("trim.rs"), include_str!("index.rs")];
+
 /// A prepared kernel: a folder with `vmlinuz`, `config`, `version` and `usr/lib/modules/<version>`.
 #[derive(Clone)]
 pub struct Kernel {
@@ -39,6 +42,11 @@ impl Kernel {
         Ok(tree)
     }
 
+    /// Hash of what it was made from.
+    pub fn identity(&self) -> std::borrow::Cow<'_, str> {
+        self.folder.to_string_lossy()
+    }
+
     /// The folder of the modules on the build machine.
     pub fn modules_folder(&self) -> PathBuf {
         self.folder.join("usr/lib/modules").join(&self.version)
@@ -49,7 +57,7 @@ impl Kernel {
 pub fn prepare(ctx: &Context, tools: &Tools) -> Result<Kernel> {
     let arch = ctx.arch.name();
     let fetched = debian::fetch(ctx, "kernel-fetch", &packages::kernel(arch), arch)?;
-    let key = Key::new("kernel").with(fetched.to_string_lossy().as_bytes()).with(&ctx.program);
+    let key = Key::new("kernel").with(fetched.to_string_lossy().as_bytes()).with(SOURCES.concat());
     let folder = ctx.cache.step(&ctx.progress, "kernel", key, |folder| build(ctx, tools, &fetched, folder))?;
     let version = std::fs::read_to_string(folder.join("version")).context("reading the kernel's version")?;
     Ok(Kernel { folder, version, packages: fetched.join(debian::LIST) })
