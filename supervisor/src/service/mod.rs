@@ -1,14 +1,16 @@
 //! One service's life as a state machine without side effects: what happened goes in, what to do comes
 //! out. The manager does it and feeds back how it went.
 
+mod ending;
 mod machine;
+mod notice;
 mod restart;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 
-pub use machine::Notice;
+pub use notice::Notice;
 
 use crate::unit::{self, Unit};
 
