@@ -21,9 +21,6 @@ use crate::supervise::{Cgroups, Service};
 const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Time for all pods to end when the node shuts down: the agent's own limit is a minute.
 const PODS_GRACE: Duration = Duration::from_secs(75);
-/// Bundled deployments, by the name of the manifest.
-const DEPLOYMENTS: [&str; 2] = ["coredns", "metrics-server"];
-
 /// A server and node, and what runs of it.
 pub struct Node {
     settings: Settings,
@@ -136,12 +133,11 @@ impl Node {
         self.notifier.event(Event::NodeReady);
         self.notifier.ready();
         ready::label_node(client, name).await;
-        let wanted: Vec<&str> = DEPLOYMENTS.into_iter().filter(|d| self.is_bundled(d)).collect();
-        if !wanted.is_empty() {
-            self.notifier.status(&format!("node {name} is Ready, waiting for its system pods"));
-            ready::deployments(client, &wanted).await;
-            self.notifier.event(Event::SystemPodsRunning);
+        self.notifier.status(&format!("node {name} is Ready, waiting for its system pods"));
+        for part in ready::PARTS.iter().filter(|part| self.is_bundled(part.name)) {
+            ready::part(client, part).await;
         }
+        self.notifier.event(Event::SystemPodsRunning);
         self.notifier.status(&format!("node {name} is Ready"));
     }
 

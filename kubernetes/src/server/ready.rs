@@ -26,13 +26,29 @@ pub async fn node(client: &Client, name: &str) {
     .await;
 }
 
-/// Waits until every deployment of kube-system in `names` has all its pods ready. (Its condition Available is true
-/// before: one pod may always be missing.)
-pub async fn deployments(client: &Client, names: &[&str]) {
-    for name in names {
-        let selector = format!("fieldSelector=metadata.name%3D{name}");
-        watch_until(client, "/apis/apps/v1/namespaces/kube-system/deployments", &selector, is_complete).await;
-    }
+/// A bundled part that runs pods.
+pub struct Part {
+    /// Name of its manifest and deployment.
+    pub name: &'static str,
+    /// The label `k8s-app` of its pods.
+    label: &'static str,
+    /// Whether others wait for its pods to be ready, too.
+    needed: bool,
+}
+
+/// The bundled parts that run pods. Nothing waits for metrics, which take two rounds of measurements to be ready.
+pub const PARTS: [Part; 2] = [
+    Part { name: "coredns", label: "kube-dns", needed: true },
+    Part { name: "metrics-server", label: "metrics-server", needed: false },
+];
+
+/// Waits until a part has a running pod, and a ready one if it is needed.
+pub async fn part(client: &Client, part: &Part) {
+    let selector = format!("labelSelector=k8s-app%3D{}", part.label);
+    watch_until(client, "/api/v1/namespaces/kube-system/pods", &selector, |pod| {
+        pod.pointer("/status/phase") == Some(&"Running".into()) && (!part.needed || is_true(pod, "Ready"))
+    })
+    .await;
 }
 
 /// Marks the node as a server, as k3s does; the kubelet may not do that itself.
@@ -59,30 +75,9 @@ fn is_true(object: &Value, condition: &str) -> bool {
     conditions.into_iter().flatten().any(|c| c["type"] == condition && c["status"] == "True")
 }
 
-fn is_complete(deployment: &Value) -> bool {
-    let number = |pointer: &str| deployment.pointer(pointer).and_then(Value::as_i64);
-    let seen = number("/status/observedGeneration") >= number("/metadata/generation");
-    seen && number("/status/readyReplicas").unwrap_or(0) >= number("/spec/replicas").unwrap_or(1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn deployments_are_complete_when_their_pods_are_ready() {
-        let deployment = |ready: Option<i64>| {
-            json!({
-                "metadata": { "generation": 1 },
-                "spec": { "replicas": 1 },
-                "status": { "observedGeneration": 1, "readyReplicas": ready,
-                    "conditions": [{ "type": "Available", "status": "True" }] },
-            })
-        };
-        assert!(!is_complete(&deployment(None)));
-        assert!(is_complete(&deployment(Some(1))));
-        assert!(!is_complete(&json!({ "metadata": { "generation": 1 }, "status": { "readyReplicas": 1 } })));
-    }
 
     #[test]
     fn conditions_are_read() {

@@ -74,7 +74,7 @@ async fn keep_running(spec: Spec, mut orders: mpsc::UnboundedReceiver<Order>) {
     loop {
         let started = Instant::now();
         let outcome = match spawn(&spec, &output) {
-            Ok(mut child) => watch(&spec, &mut child, &mut orders).await,
+            Ok(mut child) => watch(&spec, &output, &mut child, &mut orders).await,
             Err(error) => Outcome::Died(format!("did not start: {error}")),
         };
         let wait = match outcome {
@@ -137,7 +137,12 @@ fn command(spec: &Spec) -> std::io::Result<Command> {
     Ok(command)
 }
 
-async fn watch(spec: &Spec, child: &mut Child, orders: &mut mpsc::UnboundedReceiver<Order>) -> Outcome {
+async fn watch(
+    spec: &Spec,
+    output: &Output,
+    child: &mut Child,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+) -> Outcome {
     tokio::select! {
         status = child.wait() => Outcome::Died(how_it_ended(status)),
         order = orders.recv() => match order {
@@ -146,6 +151,7 @@ async fn watch(spec: &Spec, child: &mut Child, orders: &mut mpsc::UnboundedRecei
                 Outcome::Restarted
             }
             Some(Order::Stop(signal, grace)) => {
+                output.hush();
                 end(spec, child, signal, grace).await;
                 Outcome::Stopped
             }

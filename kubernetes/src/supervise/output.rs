@@ -1,6 +1,7 @@
 //! What children print: prefixed with their name, without the chatter, which is kept for the case that one dies.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -13,13 +14,25 @@ const KEPT: usize = 20;
 pub struct Output {
     name: &'static str,
     verbose: bool,
+    hushed: Arc<AtomicBool>,
     kept: Arc<Mutex<VecDeque<String>>>,
 }
 
 impl Output {
     /// For the child `name`; `verbose` prints everything.
     pub fn new(name: &'static str, verbose: bool) -> Self {
-        Output { name, verbose, kept: Arc::default() }
+        Output { name, verbose, hushed: Arc::default(), kept: Arc::default() }
+    }
+
+    /// From now on only the child's own reports (`name: …`) are printed: components that are being ended complain about
+    /// each other's absence.
+    pub fn hush(&self) {
+        self.hushed.store(true, Ordering::Relaxed);
+    }
+
+    fn is_wanted(&self, line: &str) -> bool {
+        let report = line.strip_prefix(self.name).is_some_and(|rest| rest.starts_with(": "));
+        report || (!self.hushed.load(Ordering::Relaxed) && !is_chatter(line))
     }
 
     /// Passes on one stream until it ends.
@@ -27,7 +40,7 @@ impl Output {
         let mut lines = BufReader::new(stream).split(b'\n');
         while let Ok(Some(line)) = lines.next_segment().await {
             let line = String::from_utf8_lossy(&line);
-            if self.verbose || !is_chatter(&line) {
+            if self.verbose || self.is_wanted(&line) {
                 println!("{}: {line}", self.name);
             } else {
                 self.keep(line.into_owned());
@@ -53,11 +66,11 @@ impl Output {
 }
 
 /// Lines of the lowest level: klog's `I0102 …` and logrus' `level=info`; and what the API server says at each start
-/// about versions that it no longer has.
+/// about versions that it no longer has and connections that it has closed itself.
 fn is_chatter(line: &str) -> bool {
     let klog = line.strip_prefix('I').is_some_and(|rest| rest.get(..4).is_some_and(is_digits));
-    let absent = line.ends_with("because it has no resources.");
-    klog || absent || line.contains(" level=info ") || line.contains(" level=debug ")
+    let usual = line.ends_with("because it has no resources.") || line.contains("the client connection is closing");
+    klog || usual || line.contains(" level=info ") || line.contains(" level=debug ")
 }
 
 fn is_digits(text: &str) -> bool {
@@ -67,6 +80,15 @@ fn is_digits(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hushed_child_still_reports() {
+        let output = Output::new("agent", false);
+        assert!(output.is_wanted("E1121 08:00:00.1 1 x.go:1] broken"));
+        output.hush();
+        assert!(!output.is_wanted("E1121 08:00:00.1 1 x.go:1] broken"));
+        assert!(output.is_wanted("agent: stopped default/web (0.2 s)"));
+    }
 
     #[test]
     fn chatter_is_told_from_news() {
