@@ -14,7 +14,7 @@ const MODULES: &[&str] = &[
     "echo", "ls", "cat", "test", "true", "loadenv", "minicmd", "serial", "terminal", "reboot", "halt", "sleep", "loopback", "squash4", "regexp", "probe",
 ];
 const BIOS_MODULES: &[&str] = &["biosdisk"];
-const EFI_MODULES: &[&str] = &["efi_gop", "fwsetup"];
+const EFI_MODULES: &[&str] = &["efi_gop", "efifwsetup"];
 /// Where the kernel's messages go. The last console is /dev/console.
 const CONSOLES: &str = "console=tty1 console=ttyS0,115200 quiet loglevel=5";
 
