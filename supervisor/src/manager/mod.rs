@@ -12,6 +12,7 @@ mod shutdown;
 mod signals;
 mod socket;
 mod status;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
