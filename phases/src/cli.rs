@@ -8,8 +8,9 @@ use system::host::Host;
 use crate::collect::{Collected, collect};
 use crate::facts::Facts;
 use crate::phase::Phase;
+use crate::preview::Preview;
 use crate::step::Action;
-use crate::{Event, plan, run};
+use crate::{Event, execute, plan, run};
 
 /// What to print and how to exit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,18 +23,70 @@ pub struct Answer {
     pub code: u8,
 }
 
-/// `k3os config [--initrd|--boot|--install]`: applies a phase and tells each step. The status is 1 when a step failed or a
-/// source holds an error.
-pub fn apply(phase: Phase, root: &Path, cmdline: &str, host: &dyn Host) -> Answer {
-    let (mut text, mut notes) = (String::new(), String::new());
+/// Where a line of output belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output: what was done.
+    Output,
+    /// Error output: what is wrong.
+    Errors,
+}
+
+/// `k3os config [--initrd|--boot|--install]`: applies a phase and tells each step as soon as it is done. The exit status is 1
+/// when a step failed or a source holds an error.
+pub fn apply_telling(
+    phase: Phase,
+    root: &Path,
+    cmdline: &str,
+    host: &dyn Host,
+    tell: &mut dyn FnMut(Stream, &str),
+) -> u8 {
     let summary = run(phase, root, cmdline, host, &mut |event| match event {
-        Event::Problem(problem) => notes.push_str(&format!("{problem}\n")),
-        Event::Step(outcome) if outcome.error.is_some() => notes.push_str(&format!("{outcome}\n")),
-        Event::Step(outcome) if outcome.changed => text.push_str(&format!("{outcome}\n")),
+        Event::Problem(problem) => tell(Stream::Errors, &problem.to_string()),
+        Event::Step(outcome) if outcome.error.is_some() => {
+            tell(Stream::Errors, &outcome.to_string())
+        }
+        Event::Step(outcome) if outcome.changed => tell(Stream::Output, &outcome.to_string()),
         Event::Step(_) => {}
     });
-    let code = u8::from(summary.failed + summary.errors > 0);
+    u8::from(summary.failed + summary.errors > 0)
+}
+
+/// The same, told when all is done.
+pub fn apply(phase: Phase, root: &Path, cmdline: &str, host: &dyn Host) -> Answer {
+    let (mut text, mut notes) = (String::new(), String::new());
+    let code = apply_telling(phase, root, cmdline, host, &mut |stream, line| {
+        let to = if stream == Stream::Output {
+            &mut text
+        } else {
+            &mut notes
+        };
+        to.extend([line, "\n"]);
+    });
     Answer { text, notes, code }
+}
+
+/// `k3os config diff`: what applying the runtime phase would change on this machine now, and what it would start anew.
+/// Nothing is changed, and no command is run. The exit status is 1 when something would fail or is doubtful.
+pub fn diff(root: &Path, cmdline: &str, host: &dyn Host) -> Answer {
+    let loaded = collect(root, cmdline).load();
+    let preview = Preview::of(host);
+    let mut steps = plan(Phase::Runtime, &loaded, &Facts::gather(host));
+    // What a server would answer is not known without asking it.
+    steps.retain(|step| !matches!(step.action, Action::FetchKeys(_)));
+    let mut notes = problems(&loaded);
+    execute(&steps, &preview, &mut |outcome| {
+        if outcome.error.is_some() {
+            notes.push_str(&format!("{outcome}\n"));
+        }
+    });
+    let text = Some(preview.changes()).filter(|text| !text.is_empty());
+    let code = u8::from(!notes.is_empty());
+    Answer {
+        text: text.unwrap_or_else(|| "nothing would change\n".into()),
+        notes,
+        code,
+    }
 }
 
 /// `k3os config --dump`: the configuration as YAML, secrets included.

@@ -14,6 +14,7 @@ mod facts;
 mod files;
 mod phase;
 mod plan;
+mod preview;
 mod remote_keys;
 mod step;
 mod unit;

@@ -77,3 +77,22 @@ fn applying_a_broken_configuration_is_not_a_success() {
         answer.notes
     );
 }
+
+#[test]
+fn diff_tells_what_would_change_and_changes_nothing() {
+    let files = [
+        ("/etc/hostname", "old\n"),
+        ("/proc/sys/kernel/printk", "4\t4\t1\t7\n"),
+        ("/run/k3os/mode", "disk\n"),
+    ];
+    let host = system::host::Recording::with_files(files);
+    let yaml = "hostname: new\nssh_authorized_keys: ['github:me']\nk3os:\n  token: geheim\n  sysctls: {kernel.printk: 4 4 1 7}\n";
+    let answer = diff(root(yaml).path(), "", &host);
+    assert_eq!(
+        answer.text,
+        "create /etc/ssh/authorized_keys.d/rancher\nset the host name new\nchange /etc/hostname\ncreate /etc/hosts\ncreate /etc/connman/main.conf\n\
+         create /run/k3os/k3s.env\ncreate /run/systemd/system/k3s.service\n\
+         link /run/systemd/system/default.target.wants/k3s.service\nrestart k3s.service\n"
+    );
+    assert_eq!((host.actions(), answer.code), (vec![], 0));
+}
