@@ -5,9 +5,12 @@
 //!
 //! `supervise --notify TEXT`: sends TEXT to `NOTIFY_SOCKET`, as a service would.
 
+use std::io::{IoSlice, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use supervisor::{Event, Options, Supervisor};
 
 fn main() -> Result<(), String> {
@@ -39,9 +42,18 @@ fn supervise(folder: PathBuf, goal: &str, cgroup_root: Option<PathBuf>) {
     println!("{}", serde_json::to_string(&end).unwrap_or_default());
 }
 
+/// Sends, then waits until it was received, as systemd-notify does: the receiver closes the descriptor that comes with
+/// `BARRIER=1`. Without it, we might be gone before it is looked up who sent.
 fn notify(text: &str) -> std::io::Result<()> {
     let path = std::env::var_os("NOTIFY_SOCKET").unwrap_or_default();
-    UnixDatagram::unbound()?
-        .send_to(text.replace("\\n", "\n").as_bytes(), path)
-        .map(|_| ())
+    let socket = UnixDatagram::unbound()?;
+    socket.connect(path)?;
+    socket.send(text.replace("\\n", "\n").as_bytes())?;
+    let (mut reading, writing) = std::io::pipe()?;
+    let descriptors = [writing.as_raw_fd()];
+    let rights = [ControlMessage::ScmRights(&descriptors)];
+    let parts = [IoSlice::new(b"BARRIER=1")];
+    sendmsg::<()>(socket.as_raw_fd(), &parts, &rights, MsgFlags::empty(), None)?;
+    drop(writing);
+    reading.read_to_end(&mut Vec::new()).map(|_| ())
 }
