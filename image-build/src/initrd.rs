@@ -13,7 +13,7 @@ use crate::tree::Tree;
 
 /// Modules by purpose. What they need comes along.
 const MODULES: &[(&str, &[&str])] = &[
-    ("virtual machines of QEMU, KVM and most clouds", &["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "virtio_console", "virtio_rng", "9pnet_virtio"]),
+    ("virtual machines of QEMU, KVM and most clouds", &["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "virtio_console", "virtio_rng"]),
     ("Hyper-V and Azure", &["hv_vmbus", "hv_storvsc", "pci-hyperv"]),
     ("VMware", &["vmw_pvscsi", "vmw_vmci"]),
     ("Xen and older Amazon machines", &["xen-blkfront", "xen-scsifront"]),
