@@ -69,7 +69,7 @@ impl Machine {
             .stdout(file("events"))
             .stderr(file("console"));
         self.child = Some(command.spawn().unwrap());
-        self.until("it listens", |it| it.socket().exists().then_some(()));
+        self.until("it listens", |it| UnixStream::connect(it.socket()).ok());
     }
 
     fn socket(&self) -> PathBuf {
