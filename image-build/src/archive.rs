@@ -23,25 +23,53 @@ pub fn read_tar(path: &Path) -> Result<Tree> {
             continue;
         }
         let header = entry.header();
-        let (mode, uid, gid) = (header.mode()? & 0o7777, header.uid()? as u32, header.gid()? as u32);
-        let target = || -> Result<String> { Ok(entry.link_name()?.context("a link without target")?.to_string_lossy().into_owned()) };
+        let (mode, uid, gid) = (
+            header.mode()? & 0o7777,
+            header.uid()? as u32,
+            header.gid()? as u32,
+        );
+        let target = || -> Result<String> {
+            Ok(entry
+                .link_name()?
+                .context("a link without target")?
+                .to_string_lossy()
+                .into_owned())
+        };
         let node = match header.entry_type() {
             EntryType::Directory => Node::Dir,
             EntryType::Symlink => Node::Link(target().with_context(reading)?),
-            EntryType::Regular => {
-                Node::File(Content::Disk { path: path.into(), offset: entry.raw_file_position(), size: entry.size() })
-            }
+            EntryType::Regular => Node::File(Content::Disk {
+                path: path.into(),
+                offset: entry.raw_file_position(),
+                size: entry.size(),
+            }),
             EntryType::Link => {
                 hard_links.push((name, tar_name(Path::new(&target().with_context(reading)?))));
                 continue;
             }
             EntryType::Char | EntryType::Block | EntryType::Fifo => continue,
-            other => bail!("reading {}: {name} is of the unknown type {other:?}", path.display()),
+            other => bail!(
+                "reading {}: {name} is of the unknown type {other:?}",
+                path.display()
+            ),
         };
-        tree.insert(&name, Entry { mode, uid, gid, node });
+        tree.insert(
+            &name,
+            Entry {
+                mode,
+                uid,
+                gid,
+                node,
+            },
+        );
     }
     for (name, original) in hard_links {
-        let entry = tree.get(&original).with_context(|| format!("reading {}: {name} links to {original}, which is missing", path.display()))?;
+        let entry = tree.get(&original).with_context(|| {
+            format!(
+                "reading {}: {name} links to {original}, which is missing",
+                path.display()
+            )
+        })?;
         tree.insert(&name, entry.clone());
     }
     Ok(tree)
@@ -51,16 +79,25 @@ pub fn read_tar(path: &Path) -> Result<Tree> {
 fn tar_name(path: &Path) -> String {
     let name = path.to_string_lossy();
     let name = name.strip_prefix("./").unwrap_or(&name).trim_matches('/');
-    if name == "." { String::new() } else { name.to_owned() }
+    if name == "." {
+        String::new()
+    } else {
+        name.to_owned()
+    }
 }
 
 /// Writes a tree as a tar stream; every time is `epoch` (seconds since 1970).
 pub fn write_tar(tree: &Tree, epoch: u64, out: impl Write) -> Result<()> {
     let mut builder = Builder::new(out);
     for (path, entry) in tree.iter() {
-        append(&mut builder, path, entry, epoch).with_context(|| format!("adding {path} to an archive"))?;
+        append(&mut builder, path, entry, epoch)
+            .with_context(|| format!("adding {path} to an archive"))?;
     }
-    builder.into_inner().context("ending an archive")?.flush().context("ending an archive")
+    builder
+        .into_inner()
+        .context("ending an archive")?
+        .flush()
+        .context("ending an archive")
 }
 
 fn append(builder: &mut Builder<impl Write>, path: &str, entry: &Entry, epoch: u64) -> Result<()> {
@@ -98,8 +135,17 @@ pub fn write_cpio(tree: &Tree, epoch: u64, out: &mut impl Write) -> Result<()> {
             Node::File(content) => (0o100000, content.read()?),
         };
         let links = if kind == 0o040000 { 2 } else { 1 };
-        let fields = [number as u64 + 1, u64::from(kind | entry.mode), entry.uid.into(), entry.gid.into(), links, epoch, bytes.len() as u64];
-        cpio_member(out, path, &fields, &bytes).with_context(|| format!("adding {path} to an initrd"))?;
+        let fields = [
+            number as u64 + 1,
+            u64::from(kind | entry.mode),
+            entry.uid.into(),
+            entry.gid.into(),
+            links,
+            epoch,
+            bytes.len() as u64,
+        ];
+        cpio_member(out, path, &fields, &bytes)
+            .with_context(|| format!("adding {path} to an initrd"))?;
     }
     cpio_member(out, "TRAILER!!!", &[0, 0, 0, 0, 1, 0, 0], &[]).context("ending an initrd")
 }
@@ -150,13 +196,22 @@ mod tests {
         assert_eq!(back.text("usr/bin/sudo").unwrap(), "program");
         let sudo = back.get("usr/bin/sudo").unwrap();
         assert_eq!((sudo.mode, sudo.gid), (0o4755, 27));
-        assert!(matches!(&back.get("bin").unwrap().node, Node::Link(target) if target == "usr/bin"));
+        assert!(
+            matches!(&back.get("bin").unwrap().node, Node::Link(target) if target == "usr/bin")
+        );
         assert_eq!(back.iter().count(), tree.iter().count());
     }
 
     #[test]
     fn names_lose_only_their_leading_dot() {
-        for (given, expected) in [("./usr/.hidden", "usr/.hidden"), ("./", ""), (".", ""), ("./etc/.pwd.lock", "etc/.pwd.lock"), ("a/b/", "a/b"), ("./.x", ".x")] {
+        for (given, expected) in [
+            ("./usr/.hidden", "usr/.hidden"),
+            ("./", ""),
+            (".", ""),
+            ("./etc/.pwd.lock", "etc/.pwd.lock"),
+            ("a/b/", "a/b"),
+            ("./.x", ".x"),
+        ] {
             assert_eq!(tar_name(Path::new(given)), expected, "{given}");
         }
     }
@@ -168,7 +223,9 @@ mod tests {
         let mut out = Vec::new();
         write_cpio(&tree, 0x10, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        let numbers = [1, 0o100755, 0, 0, 1, 0x10, 5, 0, 0, 0, 0, 5, 0].map(|number| format!("{number:08X}")).concat();
+        let numbers = [1, 0o100755, 0, 0, 1, 0x10, 5, 0, 0, 0, 0, 5, 0]
+            .map(|number| format!("{number:08X}"))
+            .concat();
         let expected = format!("070701{numbers}init\0\0hello\0\0\0070701");
         assert!(text.starts_with(&expected), "{text:?}");
         assert_eq!(text.len() % 4, 0);

@@ -17,6 +17,7 @@ use crate::oci;
 use crate::packages;
 use crate::programs::{self, Programs};
 use crate::release::{Manifest, checksums};
+use crate::sbom;
 use crate::squashfs;
 use crate::tools::{self, Tools};
 use crate::tree::{Tree, from_folder};
@@ -33,13 +34,25 @@ struct Parts {
 
 /// Builds every artefact into the output folder.
 pub fn build(ctx: &Context) -> Result<()> {
-    fs::create_dir_all(&ctx.output).with_context(|| format!("creating {}", ctx.output.display()))?;
-    let scratch = tempfile::Builder::new().prefix(".build-").tempdir_in(&ctx.output).context("making a scratch folder")?;
+    fs::create_dir_all(&ctx.output)
+        .with_context(|| format!("creating {}", ctx.output.display()))?;
+    let scratch = tempfile::Builder::new()
+        .prefix(".build-")
+        .tempdir_in(&ctx.output)
+        .context("making a scratch folder")?;
     let parts = gather(ctx, scratch.path())?;
     let usr = usr(ctx, &parts)?;
     let made = pack(ctx, &parts, &usr, scratch.path())?;
     publish(ctx, scratch.path(), &made)?;
-    ctx.progress.say("image", &format!("{} artefacts in {} after {:.1} s", made.len() + 1, ctx.output.display(), ctx.progress.total()));
+    ctx.progress.say(
+        "image",
+        &format!(
+            "{} artefacts in {} after {:.1} s",
+            made.len() + 1,
+            ctx.output.display(),
+            ctx.progress.total()
+        ),
+    );
     Ok(())
 }
 
@@ -51,16 +64,25 @@ fn gather(ctx: &Context, scratch: &Path) -> Result<Parts> {
             let kernel = kernel::prepare(ctx, &tools)?;
             Ok((tools, kernel))
         });
-        let userland = scope.spawn(|| debian::fetch(ctx, "debian", packages::USERLAND, ctx.arch.name()));
+        let userland =
+            scope.spawn(|| debian::fetch(ctx, "debian", packages::USERLAND, ctx.arch.name()));
         let kubernetes = scope.spawn(|| kubernetes::build(ctx));
         let programs = scope.spawn(|| programs::build(ctx, scratch));
         let (tools, kernel) = joined(kernel)?;
-        Ok(Parts { tools, kernel, userland: joined(userland)?, kubernetes: joined(kubernetes)?, programs: joined(programs)? })
+        Ok(Parts {
+            tools,
+            kernel,
+            userland: joined(userland)?,
+            kubernetes: joined(kubernetes)?,
+            programs: joined(programs)?,
+        })
     })
 }
 
 fn joined<T>(thread: ScopedJoinHandle<Result<T>>) -> Result<T> {
-    thread.join().unwrap_or_else(|_| Err(anyhow!("a step of the build panicked")))
+    thread
+        .join()
+        .unwrap_or_else(|_| Err(anyhow!("a step of the build panicked")))
 }
 
 /// Contents of /usr: later parts win over earlier ones.
@@ -69,13 +91,24 @@ fn usr(ctx: &Context, parts: &Parts) -> Result<Tree> {
     let mut usr = userland::usr_of(root, &ctx.release)?;
     usr.merge(parts.kernel.modules()?);
     for (name, target) in kubernetes::RESULTS {
-        usr.host_file(&format!("libexec/{target}"), 0o755, &parts.kubernetes.join(name))?;
+        usr.host_file(
+            &format!("libexec/{target}"),
+            0o755,
+            &parts.kubernetes.join(name),
+        )?;
     }
     programs(&mut usr, &parts.programs)?;
     usr.merge(from_folder(&ctx.repo.join("overlay/usr"))?);
     userland::set_modes(&mut usr);
-    let image = oci::contents(&parts.programs.path("pause"), &usr.read("etc/ssl/certs/ca-certificates.crt")?)?;
-    usr.file("share/k3os/images/system.tar", 0o644, oci::archive(&image, ctx.arch, &ctx.release, ctx.epoch)?);
+    let image = oci::contents(
+        &parts.programs.path("pause"),
+        &usr.read("etc/ssl/certs/ca-certificates.crt")?,
+    )?;
+    usr.file(
+        "share/k3os/images/system.tar",
+        0o644,
+        oci::archive(&image, ctx.arch, &ctx.release, ctx.epoch)?,
+    );
     Ok(usr)
 }
 
@@ -97,22 +130,42 @@ fn programs(usr: &mut Tree, programs: &Programs) -> Result<()> {
 fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<String>> {
     let arch = ctx.arch.name();
     let at = |name: &str| scratch.join(name);
-    let names = [format!("k3os-vmlinuz-{arch}"), format!("k3os-initrd-{arch}"), format!("k3os-{arch}.squashfs"), "manifest.json".to_owned()];
+    let names = [
+        format!("k3os-vmlinuz-{arch}"),
+        format!("k3os-initrd-{arch}"),
+        format!("k3os-{arch}.squashfs"),
+        "manifest.json".to_owned(),
+    ];
     let [vmlinuz, initrd, rootfs, manifest] = names.each_ref().map(|name| at(name));
     fs::copy(parts.kernel.vmlinuz(), &vmlinuz).context("copying the kernel")?;
-    ctx.progress.timed("initrd", || write_initrd(ctx, parts, &initrd))?;
-    ctx.progress.timed("squashfs", || squashfs::write(ctx, &parts.tools, "squashfs", usr, &rootfs))?;
+    ctx.progress
+        .timed("initrd", || write_initrd(ctx, parts, &initrd))?;
+    ctx.progress.timed("squashfs", || {
+        squashfs::write(ctx, &parts.tools, "squashfs", usr, &rootfs)
+    })?;
     let kubernetes = kubernetes::kubernetes_version(ctx)?;
-    let files = [("vmlinuz", vmlinuz.as_path()), ("initrd", &initrd), ("rootfs.squashfs", &rootfs)];
+    let files = [
+        ("vmlinuz", vmlinuz.as_path()),
+        ("initrd", &initrd),
+        ("rootfs.squashfs", &rootfs),
+    ];
     let text = Manifest::of(&ctx.release, &parts.kernel.version, &kubernetes, &files)?.text()?;
     fs::write(&manifest, text).context("writing the manifest")?;
-    let files = [("vmlinuz", vmlinuz), ("initrd", initrd), ("rootfs.squashfs", rootfs), ("manifest.json", manifest)];
+    let files = [
+        ("vmlinuz", vmlinuz),
+        ("initrd", initrd),
+        ("rootfs.squashfs", rootfs),
+        ("manifest.json", manifest),
+    ];
     let medium = format!("k3os-{arch}.iso");
-    ctx.progress.timed("iso", || iso::write(ctx, &parts.tools, &files, scratch, &at(&medium)))?;
+    ctx.progress.timed("iso", || {
+        iso::write(ctx, &parts.tools, &files, scratch, &at(&medium))
+    })?;
     let mut made = names.to_vec();
     made.push(medium);
     made.push(kernel_squashfs(ctx, parts, scratch)?);
     made.push(release_archive(ctx, &files, scratch)?);
+    made.push(bill_of_materials(ctx, parts, scratch)?);
     Ok(made)
 }
 
@@ -124,12 +177,24 @@ fn write_initrd(ctx: &Context, parts: &Parts, target: &Path) -> Result<()> {
 /// The kernel with its modules, as k3OS published it.
 fn kernel_squashfs(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<String> {
     let name = format!("k3os-kernel-{}.squashfs", ctx.arch.name());
-    let key = Key::new("kernel-squashfs").with(parts.kernel.identity().as_bytes()).with(include_str!("squashfs.rs")).with(ctx.epoch.to_le_bytes()).with(format!("{:?}", ctx.compression));
-    let kept = ctx.cache.step(&ctx.progress, "kernel-squashfs", key, |folder| {
-        let mut tree = parts.kernel.modules()?;
-        tree.host_file("vmlinuz", 0o644, &parts.kernel.vmlinuz())?;
-        squashfs::write(ctx, &parts.tools, "kernel-squashfs", &tree, &folder.join(&name))
-    })?;
+    let key = Key::new("kernel-squashfs")
+        .with(parts.kernel.identity().as_bytes())
+        .with(include_str!("squashfs.rs"))
+        .with(ctx.epoch.to_le_bytes())
+        .with(format!("{:?}", ctx.compression));
+    let kept = ctx
+        .cache
+        .step(&ctx.progress, "kernel-squashfs", key, |folder| {
+            let mut tree = parts.kernel.modules()?;
+            tree.host_file("vmlinuz", 0o644, &parts.kernel.vmlinuz())?;
+            squashfs::write(
+                ctx,
+                &parts.tools,
+                "kernel-squashfs",
+                &tree,
+                &folder.join(&name),
+            )
+        })?;
     fs::copy(kept.join(&name), scratch.join(&name)).context("copying the kernel's squashfs")?;
     Ok(name)
 }
@@ -140,14 +205,52 @@ fn release_archive(ctx: &Context, files: &[(&str, PathBuf)], scratch: &Path) -> 
     ctx.progress.timed("archive", || {
         let mut tree = Tree::default();
         for (file, path) in files {
-            tree.host_file(&format!("k3os-{0}/k3os/system/releases/{0}/{file}", ctx.release), 0o644, path)?;
+            tree.host_file(
+                &format!("k3os-{0}/k3os/system/releases/{0}/{file}", ctx.release),
+                0o644,
+                path,
+            )?;
         }
         let out = fs::File::create(scratch.join(&name)).context("creating the archive")?;
         // Its content is compressed already: the lowest level finds what there is to find.
-        let mut gzip = flate2::GzBuilder::new().mtime(0).write(std::io::BufWriter::new(out), flate2::Compression::new(1));
+        let mut gzip = flate2::GzBuilder::new()
+            .mtime(0)
+            .write(std::io::BufWriter::new(out), flate2::Compression::new(1));
         crate::archive::write_tar(&tree, ctx.epoch, &mut gzip)?;
-        gzip.finish().context("ending the archive")?.into_inner().context("ending the archive")?;
+        gzip.finish()
+            .context("ending the archive")?
+            .into_inner()
+            .context("ending the archive")?;
         Ok(())
+    })?;
+    Ok(name)
+}
+
+/// Everything in the image that others wrote, with versions.
+fn bill_of_materials(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<String> {
+    let name = format!("k3os-{}.cdx.json", ctx.arch.name());
+    ctx.progress.timed("sbom", || {
+        let read = |path: &Path| {
+            fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+        };
+        let mut components = sbom::debian(&read(&parts.userland.join(debian::LIST))?, |_| true);
+        components.extend(sbom::debian(&read(&parts.kernel.packages)?, |name| {
+            name.starts_with("linux-image-")
+        }));
+        components.extend(sbom::debian(&read(&parts.tools.packages)?, |name| {
+            packages::BOOT_CODE.contains(&name)
+        }));
+        for (program, _) in kubernetes::RESULTS {
+            components.extend(sbom::go_modules(&kubernetes::build_info(
+                &parts.kubernetes.join(program),
+            )?));
+        }
+        components.extend(sbom::crates(&programs::metadata(ctx)?, programs::PACKAGES)?);
+        fs::write(
+            scratch.join(&name),
+            sbom::document(&ctx.release, components)?,
+        )
+        .with_context(|| format!("writing {name}"))
     })?;
     Ok(name)
 }
@@ -155,10 +258,12 @@ fn release_archive(ctx: &Context, files: &[(&str, PathBuf)], scratch: &Path) -> 
 /// Moves the artefacts to their place once all are there, so that a broken build leaves the old ones.
 fn publish(ctx: &Context, scratch: &Path, made: &[String]) -> Result<()> {
     for name in made {
-        fs::rename(scratch.join(name), ctx.output.join(name)).with_context(|| format!("moving {name} into place"))?;
+        fs::rename(scratch.join(name), ctx.output.join(name))
+            .with_context(|| format!("moving {name} into place"))?;
     }
     let sums = format!("sha256sum-{}.txt", ctx.arch.name());
     ctx.progress.timed("checksums", || {
-        fs::write(ctx.output.join(&sums), checksums(&ctx.output, made)?).with_context(|| format!("writing {sums}"))
+        fs::write(ctx.output.join(&sums), checksums(&ctx.output, made)?)
+            .with_context(|| format!("writing {sums}"))
     })
 }

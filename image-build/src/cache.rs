@@ -61,7 +61,11 @@ pub fn hex(bytes: &[u8]) -> String {
 impl Cache {
     /// `$K3OS_CACHE/build`, else `$XDG_CACHE_HOME/k3os/build`, else `~/.cache/k3os/build`.
     pub fn open() -> Result<Self> {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let set = |name: &str| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         let root = set("K3OS_CACHE")
             .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("k3os")))
             .or_else(|| set("HOME").map(|folder| folder.join(".cache/k3os")))
@@ -75,24 +79,29 @@ impl Cache {
         Ok(Self { root })
     }
 
-    /// A folder of the cache that holds no results, e.g. for a compiler's own cache.
-    pub fn side_folder(&self, name: &str) -> PathBuf {
-        self.root.join(name)
-    }
-
     /// The step's result folder: the kept one, or a new one that `build` fills. A build that fails leaves nothing.
-    pub fn step(&self, progress: &Progress, step: &str, key: Key, build: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    pub fn step(
+        &self,
+        progress: &Progress,
+        step: &str,
+        key: Key,
+        build: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<PathBuf> {
         let folder = self.root.join(format!("{step}-{}", key.text()));
         if folder.is_dir() {
             touch(&folder)?;
             progress.say(step, "unchanged");
             return Ok(folder);
         }
-        let scratch = tempfile::Builder::new().prefix(&format!(".{step}-")).tempdir_in(&self.root).with_context(|| format!("making a folder in {}", self.root.display()))?;
+        let scratch = tempfile::Builder::new()
+            .prefix(&format!(".{step}-"))
+            .tempdir_in(&self.root)
+            .with_context(|| format!("making a folder in {}", self.root.display()))?;
         progress.timed(step, || build(scratch.path()))?;
         let made = scratch.keep();
         open_to_all(&made)?;
-        fs::rename(&made, &folder).with_context(|| format!("moving {} into place", folder.display()))?;
+        fs::rename(&made, &folder)
+            .with_context(|| format!("moving {} into place", folder.display()))?;
         self.prune(step, &folder)?;
         Ok(folder)
     }
@@ -103,33 +112,44 @@ impl Cache {
         for item in fs::read_dir(&self.root).context("listing the build cache")? {
             let path = item.context("listing the build cache")?.path();
             if is_result_of(&path, step) && path != used {
-                let time = path.metadata().and_then(|meta| meta.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+                let time = path
+                    .metadata()
+                    .and_then(|meta| meta.modified())
+                    .unwrap_or(SystemTime::UNIX_EPOCH);
                 results.push((time, path));
             }
         }
         results.sort();
         let old = results.len().saturating_sub(KEPT - 1);
         for (_, path) in results.into_iter().take(old) {
-            fs::remove_dir_all(&path).with_context(|| format!("removing the old {}", path.display()))?;
+            fs::remove_dir_all(&path)
+                .with_context(|| format!("removing the old {}", path.display()))?;
         }
         Ok(())
     }
 }
 
 fn is_result_of(path: &Path, step: &str) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.strip_prefix(step).and_then(|rest| rest.strip_prefix('-')).is_some_and(|key| key.len() == 16 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    name.strip_prefix(step)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|key| key.len() == 16 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn touch(folder: &Path) -> Result<()> {
     let file = fs::File::open(folder).with_context(|| format!("opening {}", folder.display()))?;
-    file.set_modified(SystemTime::now()).with_context(|| format!("setting the time of {}", folder.display()))
+    file.set_modified(SystemTime::now())
+        .with_context(|| format!("setting the time of {}", folder.display()))
 }
 
 /// tempdir makes folders 0700; tools that drop privileges must be able to enter.
 fn open_to_all(folder: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).with_context(|| format!("opening {} to all", folder.display()))
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("opening {} to all", folder.display()))
 }
 
 #[cfg(test)]
@@ -146,11 +166,23 @@ mod tests {
         let cache = Cache::at(folder.path().join("build")).unwrap();
         let progress = Progress::quiet();
         let write = |dir: &Path| Ok(fs::write(dir.join("out"), "x")?);
-        let first = cache.step(&progress, "s", Key::new("s").with("a"), write).unwrap();
-        let again = cache.step(&progress, "s", Key::new("s").with("a"), |_| anyhow::bail!("built twice")).unwrap();
+        let first = cache
+            .step(&progress, "s", Key::new("s").with("a"), write)
+            .unwrap();
+        let again = cache
+            .step(&progress, "s", Key::new("s").with("a"), |_| {
+                anyhow::bail!("built twice")
+            })
+            .unwrap();
         assert_eq!(first, again);
         assert_eq!(fs::read(first.join("out")).unwrap(), b"x");
-        assert!(cache.step(&progress, "s", Key::new("s").with("b"), |_| anyhow::bail!("broken")).is_err());
+        assert!(
+            cache
+                .step(&progress, "s", Key::new("s").with("b"), |_| anyhow::bail!(
+                    "broken"
+                ))
+                .is_err()
+        );
         assert_eq!(results(&cache), 1, "a failed step leaves nothing behind");
     }
 
@@ -159,15 +191,27 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path().join("build")).unwrap();
         let progress = Progress::quiet();
-        cache.step(&progress, "step-two", Key::new("other"), |_| Ok(())).unwrap();
+        cache
+            .step(&progress, "step-two", Key::new("other"), |_| Ok(()))
+            .unwrap();
         for number in 0..KEPT + 3 {
-            cache.step(&progress, "step", Key::new("s").with(number.to_string()), |_| Ok(())).unwrap();
+            cache
+                .step(
+                    &progress,
+                    "step",
+                    Key::new("s").with(number.to_string()),
+                    |_| Ok(()),
+                )
+                .unwrap();
         }
         assert_eq!(results(&cache), KEPT + 1);
     }
 
     #[test]
     fn inputs_do_not_run_into_one_another() {
-        assert_ne!(Key::new("s").with("ab").with("c").text(), Key::new("s").with("a").with("bc").text());
+        assert_ne!(
+            Key::new("s").with("ab").with("c").text(),
+            Key::new("s").with("a").with("bc").text()
+        );
     }
 }

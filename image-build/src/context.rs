@@ -56,6 +56,10 @@ pub struct Context {
     /// Where the artefacts go.
     pub output: PathBuf,
     pub cache: Cache,
+    /// Where fetched packages are kept: they are inputs of a build.
+    pub downloads: Cache,
+    /// Cargo's folder for the image's programs.
+    pub target: PathBuf,
     pub progress: Progress,
     /// The time of every file in every artefact, seconds since 1970.
     pub epoch: u64,
@@ -66,17 +70,32 @@ pub struct Context {
 }
 
 impl Context {
-    /// Gathers the facts; `output` relative to the current folder.
-    pub fn new(arch: Arch, compression: Compression, output: &Path, cache: Cache) -> Result<Self> {
+    /// Gathers the facts about the repository around the current folder; `output` is relative to that folder.
+    pub fn new(arch: Arch, compression: Compression, output: &Path) -> Result<Self> {
         let repo = repository()?;
         let epoch = source_date(&repo)?;
+        Self::with_epoch(repo, arch, compression, output, epoch)
+    }
+
+    /// The same for the repository in `repo`, whose files get this time.
+    pub fn with_epoch(
+        repo: PathBuf,
+        arch: Arch,
+        compression: Compression,
+        output: &Path,
+        epoch: u64,
+    ) -> Result<Self> {
         Ok(Self {
             arch,
             compression,
             output: std::path::absolute(output).context("finding the output folder")?,
+            // A folder of its own: flags differ from those of a developer's builds, cargo rebuilds when they change, and it
+            // locks the folder while it builds.
+            target: repo.join("target/image-build"),
             repo,
             kubernetes: None,
-            cache,
+            cache: Cache::open()?,
+            downloads: Cache::open()?,
             progress: Progress::new(),
             epoch,
             release: concat!("v", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -85,20 +104,34 @@ impl Context {
 }
 
 /// The folder with the workspace's Cargo.toml: upwards from the current one.
-fn repository() -> Result<PathBuf> {
+pub fn repository() -> Result<PathBuf> {
     let here = std::env::current_dir().context("finding the current folder")?;
-    match here.ancestors().find(|folder| folder.join("image-build/Cargo.toml").is_file()) {
+    match here
+        .ancestors()
+        .find(|folder| folder.join("image-build/Cargo.toml").is_file())
+    {
         Some(root) => Ok(root.to_owned()),
-        None => bail!("finding the repository: {} is not inside it", here.display()),
+        None => bail!(
+            "finding the repository: {} is not inside it",
+            here.display()
+        ),
     }
 }
 
 /// SOURCE_DATE_EPOCH, else the time of the last commit.
-fn source_date(repo: &Path) -> Result<u64> {
+pub fn source_date(repo: &Path) -> Result<u64> {
     if let Ok(set) = std::env::var("SOURCE_DATE_EPOCH") {
-        return set.parse().context("reading SOURCE_DATE_EPOCH: seconds since 1970 are expected");
+        return set
+            .parse()
+            .context("reading SOURCE_DATE_EPOCH: seconds since 1970 are expected");
     }
-    let output = Command::new("git").args(["log", "-1", "--format=%ct"]).current_dir(repo).output().context("starting git")?;
+    let output = Command::new("git")
+        .args(["log", "-1", "--format=%ct"])
+        .current_dir(repo)
+        .output()
+        .context("starting git")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().context("reading the time of the last commit: set SOURCE_DATE_EPOCH where there is no git history")
+    text.trim().parse().context(
+        "reading the time of the last commit: set SOURCE_DATE_EPOCH where there is no git history",
+    )
 }

@@ -26,36 +26,81 @@ done >"$1/packages.tsv""#;
 pub fn fetch(ctx: &Context, step: &str, packages: &[Package], arch: &str) -> Result<PathBuf> {
     let names: Vec<&str> = packages.iter().map(|package| package.name).collect();
     let include = names.join(",");
-    let key = Key::new(step).with(SUITE).with(arch).with(&include).with(LIST_HOOK).with(std::env::var("K3OS_DEBIAN_MIRROR").unwrap_or_default());
-    ctx.cache.step(&ctx.progress, step, key, |folder| {
-        ctx.progress.say(step, &format!("fetching {} Debian packages and what they need", names.len()));
+    let key = Key::new(step)
+        .with(SUITE)
+        .with(arch)
+        .with(&include)
+        .with(LIST_HOOK)
+        .with(std::env::var("K3OS_DEBIAN_MIRROR").unwrap_or_default());
+    ctx.downloads.step(&ctx.progress, step, key, |folder| {
+        ctx.progress.say(
+            step,
+            &format!(
+                "fetching {} Debian packages and what they need",
+                names.len()
+            ),
+        );
         let archive = folder.join(ARCHIVE);
         let mut command = Command::new("mmdebstrap");
-        command.args(["--variant=extract", "--skip=check/qemu", "--format=tar", "--aptopt=Apt::Install-Recommends \"false\""]);
-        command.arg(format!("--architectures={arch}")).arg(format!("--include={include}"));
-        command.arg(format!("--customize-hook={LIST_HOOK}")).arg(format!("--customize-hook=copy-out /{LIST} {}", folder.display()));
-        command.arg(SUITE).arg(&archive).args(source_lines()?).env("SOURCE_DATE_EPOCH", "0");
-        run(&ctx.progress, step, &mut command).map(|_| ())
+        command.args([
+            "--variant=extract",
+            "--skip=check/qemu",
+            "--format=tar",
+            "--aptopt=Apt::Install-Recommends \"false\"",
+        ]);
+        command
+            .arg(format!("--architectures={arch}"))
+            .arg(format!("--include={include}"));
+        command
+            .arg(format!("--extract-hook={LIST_HOOK}"))
+            .arg(format!(
+                "--extract-hook=copy-out /{LIST} {}",
+                folder.display()
+            ));
+        command
+            .arg(SUITE)
+            .arg(&archive)
+            .args(source_lines()?)
+            .env("SOURCE_DATE_EPOCH", "0");
+        run(&ctx.progress, step, &mut command)?;
+        anyhow::ensure!(
+            folder.join(LIST).is_file(),
+            "listing the fetched packages: mmdebstrap ran no hook"
+        );
+        Ok(())
     })
 }
 
 /// apt source lines of the release, its updates and its security updates.
 fn source_lines() -> Result<Vec<String>> {
     let (main, security) = match std::env::var("K3OS_DEBIAN_MIRROR") {
-        Ok(mirror) if !mirror.is_empty() => (mirror.clone(), format!("{}-security", mirror.trim_end_matches('/'))),
+        Ok(mirror) if !mirror.is_empty() => (
+            mirror.clone(),
+            format!("{}-security", mirror.trim_end_matches('/')),
+        ),
         _ => mirrors_of_host()?,
     };
     if !Path::new(KEYRING).exists() {
         bail!("finding Debian's keys: {KEYRING} is missing: install debian-archive-keyring");
     }
-    let line = |mirror: &str, suite: &str| format!("deb [signed-by={KEYRING}] {mirror} {suite} main");
-    Ok(vec![line(&main, SUITE), line(&main, &format!("{SUITE}-updates")), line(&security, &format!("{SUITE}-security"))])
+    let line =
+        |mirror: &str, suite: &str| format!("deb [signed-by={KEYRING}] {mirror} {suite} main");
+    Ok(vec![
+        line(&main, SUITE),
+        line(&main, &format!("{SUITE}-updates")),
+        line(&security, &format!("{SUITE}-security")),
+    ])
 }
 
 /// The mirrors that the host's apt uses, whatever its release.
 fn mirrors_of_host() -> Result<(String, String)> {
     let output = Command::new("apt-get")
-        .args(["indextargets", "--format", "$(LABEL)|$(RELEASE)|$(REPO_URI)", "Created-By: Packages"])
+        .args([
+            "indextargets",
+            "--format",
+            "$(LABEL)|$(RELEASE)|$(REPO_URI)",
+            "Created-By: Packages",
+        ])
         .output()
         .context("asking apt for its mirrors")?;
     pick_mirrors(&String::from_utf8_lossy(&output.stdout))
@@ -72,7 +117,8 @@ fn pick_mirrors(lines: &str) -> Option<(String, String)> {
         })
     };
     let main = find("Debian")?;
-    let security = find("Debian-Security").unwrap_or_else(|| format!("{}-security", main.trim_end_matches('/')));
+    let security = find("Debian-Security")
+        .unwrap_or_else(|| format!("{}-security", main.trim_end_matches('/')));
     Some((main, security))
 }
 
@@ -83,8 +129,14 @@ mod tests {
     #[test]
     fn mirrors_are_found_among_other_sources() {
         let lines = "Google|cloud|http://other/\nDebian|bookworm|http://m/debian/\nDebian|bookworm-updates|http://m/debian/\nDebian-Security|bookworm-security|http://s/sec/\n";
-        assert_eq!(pick_mirrors(lines), Some(("http://m/debian/".into(), "http://s/sec/".into())));
-        assert_eq!(pick_mirrors("Debian|trixie|http://m/debian/"), Some(("http://m/debian/".into(), "http://m/debian-security".into())));
+        assert_eq!(
+            pick_mirrors(lines),
+            Some(("http://m/debian/".into(), "http://s/sec/".into()))
+        );
+        assert_eq!(
+            pick_mirrors("Debian|trixie|http://m/debian/"),
+            Some(("http://m/debian/".into(), "http://m/debian-security".into()))
+        );
         assert_eq!(pick_mirrors("Ubuntu|noble|http://u/"), None);
     }
 }

@@ -10,8 +10,34 @@ use crate::tools::Tools;
 
 /// Modules for finding the medium or the state partition, reading it, and booting Linux from it on both firmwares.
 const MODULES: &[&str] = &[
-    "part_gpt", "part_msdos", "iso9660", "fat", "ext2", "search", "search_label", "search_fs_file", "search_fs_uuid", "normal", "configfile", "linux",
-    "echo", "ls", "cat", "test", "true", "loadenv", "minicmd", "serial", "terminal", "reboot", "halt", "sleep", "loopback", "squash4", "regexp", "probe",
+    "part_gpt",
+    "part_msdos",
+    "iso9660",
+    "fat",
+    "ext2",
+    "search",
+    "search_label",
+    "search_fs_file",
+    "search_fs_uuid",
+    "normal",
+    "configfile",
+    "linux",
+    "echo",
+    "ls",
+    "cat",
+    "test",
+    "true",
+    "loadenv",
+    "minicmd",
+    "serial",
+    "terminal",
+    "reboot",
+    "halt",
+    "sleep",
+    "loopback",
+    "squash4",
+    "regexp",
+    "probe",
 ];
 const BIOS_MODULES: &[&str] = &["biosdisk"];
 const EFI_MODULES: &[&str] = &["efi_gop", "efifwsetup"];
@@ -19,7 +45,8 @@ const EFI_MODULES: &[&str] = &["efi_gop", "efifwsetup"];
 const CONSOLES: &str = "console=tty1 console=ttyS0,115200 quiet loglevel=5";
 
 /// The first commands of the core image on the medium: find the medium, go on with its menu.
-pub const EARLY: &str = "search --no-floppy --set=root --label K3OS\nset prefix=($root)/boot/grub\n";
+pub const EARLY: &str =
+    "search --no-floppy --set=root --label K3OS\nset prefix=($root)/boot/grub\n";
 
 /// An entry of the menu.
 struct Item {
@@ -28,9 +55,18 @@ struct Item {
 }
 
 const MENU: &[Item] = &[
-    Item { title: "k3OS LiveCD & Installer", mode: "k3os.mode=live" },
-    Item { title: "k3OS Installer", mode: "k3os.mode=install" },
-    Item { title: "k3OS Rescue Shell", mode: "rescue" },
+    Item {
+        title: "k3OS LiveCD & Installer",
+        mode: "k3os.mode=live",
+    },
+    Item {
+        title: "k3OS Installer",
+        mode: "k3os.mode=install",
+    },
+    Item {
+        title: "k3OS Rescue Shell",
+        mode: "rescue",
+    },
 ];
 
 /// The medium's menu.
@@ -65,9 +101,20 @@ pub fn core(ctx: &Context, tools: &Tools, kind: Core, early: &Path, target: &Pat
         Core::Efi => ("x86_64-efi", "x86_64-efi", EFI_MODULES),
     };
     let mut command = tools.command("grub-mkimage");
-    command.arg("-d").arg(tools.path(&format!("usr/lib/grub/{folder}"))).args(["-O", format, "-p", "/boot/grub"]);
-    command.arg("-c").arg(early).arg("-o").arg(target).args(MODULES).args(extra);
-    run(&ctx.progress, "iso", &mut command).map(|_| ()).with_context(|| format!("making GRUB's image for {format}"))
+    command
+        .arg("-d")
+        .arg(tools.path(&format!("usr/lib/grub/{folder}")))
+        .args(["-O", format, "-p", "/boot/grub"]);
+    command
+        .arg("-c")
+        .arg(early)
+        .arg("-o")
+        .arg(target)
+        .args(MODULES)
+        .args(extra);
+    run(&ctx.progress, "iso", &mut command)
+        .map(|_| ())
+        .with_context(|| format!("making GRUB's image for {format}"))
 }
 
 #[cfg(test)]
@@ -77,10 +124,20 @@ mod tests {
     #[test]
     fn the_menu_boots_live_first_and_names_files_of_the_release() {
         let text = menu("v1.2.3");
-        let kernels: Vec<&str> = text.lines().filter(|line| line.starts_with("  linux ")).collect();
+        let kernels: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("  linux "))
+            .collect();
         assert_eq!(kernels.len(), 3);
-        assert_eq!(kernels[0], "  linux /k3os/system/releases/v1.2.3/vmlinuz k3os.mode=live console=tty1 console=ttyS0,115200 quiet loglevel=5");
-        assert_eq!(text.matches("  initrd /k3os/system/releases/v1.2.3/initrd\n").count(), 3);
+        assert_eq!(
+            kernels[0],
+            "  linux /k3os/system/releases/v1.2.3/vmlinuz k3os.mode=live console=tty1 console=ttyS0,115200 quiet loglevel=5"
+        );
+        assert_eq!(
+            text.matches("  initrd /k3os/system/releases/v1.2.3/initrd\n")
+                .count(),
+            3
+        );
         assert!(text.starts_with("set default=0\n"));
     }
 }

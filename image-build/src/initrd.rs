@@ -13,19 +13,101 @@ use crate::tree::Tree;
 
 /// Modules by purpose. What they need comes along.
 const MODULES: &[(&str, &[&str])] = &[
-    ("virtual machines of QEMU, KVM and most clouds", &["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "virtio_console", "virtio_rng"]),
-    ("Hyper-V and Azure", &["hv_vmbus", "hv_storvsc", "pci-hyperv"]),
+    (
+        "virtual machines of QEMU, KVM and most clouds",
+        &[
+            "virtio_pci",
+            "virtio_mmio",
+            "virtio_blk",
+            "virtio_scsi",
+            "virtio_console",
+            "virtio_rng",
+        ],
+    ),
+    (
+        "Hyper-V and Azure",
+        &["hv_vmbus", "hv_storvsc", "pci-hyperv"],
+    ),
     ("VMware", &["vmw_pvscsi", "vmw_vmci"]),
-    ("Xen and older Amazon machines", &["xen-blkfront", "xen-scsifront"]),
-    ("SATA and IDE", &["ahci", "ata_piix", "ata_generic", "sata_nv", "sata_sil", "sata_sil24", "sata_via", "sata_mv", "sata_svw"]),
+    (
+        "Xen and older Amazon machines",
+        &["xen-blkfront", "xen-scsifront"],
+    ),
+    (
+        "SATA and IDE",
+        &[
+            "ahci",
+            "ata_piix",
+            "ata_generic",
+            "sata_nv",
+            "sata_sil",
+            "sata_sil24",
+            "sata_via",
+            "sata_mv",
+            "sata_svw",
+        ],
+    ),
     ("NVMe; its remapping by Intel", &["nvme", "vmd"]),
-    ("SCSI and SAS controllers of servers", &["mptsas", "mptspi", "mpt3sas", "megaraid_sas", "megaraid_mbox", "aacraid", "hpsa", "smartpqi", "arcmsr", "3w-9xxx", "isci", "sym53c8xx", "mpi3mr", "mvsas", "pm80xx"]),
-    ("SD cards and eMMC", &["sdhci-pci", "sdhci-acpi", "mmc_block"]),
-    ("USB controllers, disks and keyboards", &["xhci_pci", "ehci_pci", "ohci_pci", "uhci_hcd", "usb_storage", "uas", "usbhid", "hid_generic"]),
+    (
+        "SCSI and SAS controllers of servers",
+        &[
+            "mptsas",
+            "mptspi",
+            "mpt3sas",
+            "megaraid_sas",
+            "megaraid_mbox",
+            "aacraid",
+            "hpsa",
+            "smartpqi",
+            "arcmsr",
+            "3w-9xxx",
+            "isci",
+            "sym53c8xx",
+            "mpi3mr",
+            "mvsas",
+            "pm80xx",
+        ],
+    ),
+    (
+        "SD cards and eMMC",
+        &["sdhci-pci", "sdhci-acpi", "mmc_block"],
+    ),
+    (
+        "USB controllers, disks and keyboards",
+        &[
+            "xhci_pci",
+            "ehci_pci",
+            "ohci_pci",
+            "uhci_hcd",
+            "usb_storage",
+            "uas",
+            "usbhid",
+            "hid_generic",
+        ],
+    ),
     ("keyboards at the rescue shell", &["i8042", "atkbd"]),
-    ("disks and CD drives as such", &["sd_mod", "sr_mod", "cdrom"]),
-    ("file systems of the medium and the state partition", &["ext4", "isofs", "vfat", "nls_cp437", "nls_ascii", "nls_utf8", "squashfs", "overlay", "loop"]),
-    ("checksums that ext4 asks for by name", &["crc32c_generic", "crc32c-intel", "libcrc32c"]),
+    (
+        "disks and CD drives as such",
+        &["sd_mod", "sr_mod", "cdrom"],
+    ),
+    (
+        "file systems of the medium and the state partition",
+        &[
+            "ext4",
+            "isofs",
+            "vfat",
+            "nls_cp437",
+            "nls_ascii",
+            "nls_utf8",
+            "squashfs",
+            "overlay",
+            "loop",
+        ],
+    ),
+    (
+        "checksums that ext4 asks for by name",
+        &["crc32c_generic", "crc32c-intel", "libcrc32c"],
+    ),
     ("encrypted and stacked disks", &["dm-mod", "dm-crypt"]),
 ];
 
@@ -44,18 +126,40 @@ pub fn tree(kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
 
 fn add_modules(tree: &mut Tree, kernel: &Kernel) -> Result<()> {
     let folder = kernel.modules_folder();
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).with_context(|| format!("reading {name} of the kernel"));
-    let names: Vec<&str> = MODULES.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-    let (builtin, dependencies) = (read("modules.builtin")?, Dependencies::parse(&read("modules.dep")?));
+    let read = |name: &str| {
+        std::fs::read_to_string(folder.join(name))
+            .with_context(|| format!("reading {name} of the kernel"))
+    };
+    let names: Vec<&str> = MODULES
+        .iter()
+        .flat_map(|(_, names)| names.iter().copied())
+        .collect();
+    let (builtin, dependencies) = (
+        read("modules.builtin")?,
+        Dependencies::parse(&read("modules.dep")?),
+    );
     let chosen = dependencies.closure(&names, &builtin)?;
     let target = format!("lib/modules/{}", kernel.version);
     for path in &chosen {
-        let bytes = module(&folder.join(path)).with_context(|| format!("reading the module {path}"))?;
+        let bytes =
+            module(&folder.join(path)).with_context(|| format!("reading the module {path}"))?;
         tree.file(&format!("{target}/{}", decompressed(path)), 0o644, bytes);
     }
-    tree.file(&format!("{target}/modules.dep"), 0o644, dependencies.text_for(&chosen));
-    tree.file(&format!("{target}/modules.alias"), 0o644, lines_for(&read("modules.alias")?, 2, &chosen));
-    tree.file(&format!("{target}/modules.softdep"), 0o644, lines_for(&read("modules.softdep")?, 1, &chosen));
+    tree.file(
+        &format!("{target}/modules.dep"),
+        0o644,
+        dependencies.text_for(&chosen),
+    );
+    tree.file(
+        &format!("{target}/modules.alias"),
+        0o644,
+        lines_for(&read("modules.alias")?, 2, &chosen),
+    );
+    tree.file(
+        &format!("{target}/modules.softdep"),
+        0o644,
+        lines_for(&read("modules.softdep")?, 1, &chosen),
+    );
     tree.file(&format!("{target}/modules.builtin"), 0o644, builtin);
     Ok(())
 }
@@ -73,7 +177,11 @@ fn module(path: &Path) -> Result<Vec<u8>> {
 
 /// The archive as the kernel loads it.
 pub fn pack(ctx: &Context, tree: &Tree) -> Result<Vec<u8>> {
-    let level = if ctx.compression == Compression::Best { 19 } else { 3 };
+    let level = if ctx.compression == Compression::Best {
+        19
+    } else {
+        3
+    };
     // The kernel's unpacker refuses windows over 8 MiB, which levels up to 19 stay within.
     let mut encoder = zstd::Encoder::new(Vec::new(), level).context("starting zstd")?;
     encoder.include_checksum(true).context("starting zstd")?;

@@ -12,28 +12,61 @@ use crate::tools::Tools;
 /// Volume id, by which init finds the medium.
 const VOLUME: &str = "K3OS";
 /// What `/k3os/system/config.yaml` of the medium says before a user edits it.
-const CONFIG: &str = "# k3OS reads its configuration from this file. See https://k3os.io/ for the keys.\n";
+const CONFIG: &str =
+    "# k3OS reads its configuration from this file. See https://k3os.io/ for the keys.\n";
 /// Size of the FAT image with the UEFI program, KiB: the size of a floppy that mformat knows.
 const EFI_IMAGE_KIB: &str = "2880";
 
 /// Writes the ISO. `files` are the files of the release, by their names in its folder.
-pub fn write(ctx: &Context, tools: &Tools, files: &[(&str, PathBuf)], scratch: &Path, target: &Path) -> Result<()> {
+pub fn write(
+    ctx: &Context,
+    tools: &Tools,
+    files: &[(&str, PathBuf)],
+    scratch: &Path,
+    target: &Path,
+) -> Result<()> {
     let folder = scratch.join("iso");
     std::fs::create_dir_all(&folder).context("making a folder for the ISO")?;
-    let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).with_context(|| format!("writing {name} of the ISO"));
+    let put = |name: &str, text: &str| {
+        std::fs::write(folder.join(name), text)
+            .with_context(|| format!("writing {name} of the ISO"))
+    };
     put("early.cfg", grub::EARLY)?;
     put("grub.cfg", &grub::menu(&ctx.release))?;
     put("config.yaml", CONFIG)?;
-    grub::core(ctx, tools, Core::BiosCd, &folder.join("early.cfg"), &folder.join("eltorito.img"))?;
-    grub::core(ctx, tools, Core::Efi, &folder.join("early.cfg"), &folder.join("BOOTX64.EFI"))?;
+    grub::core(
+        ctx,
+        tools,
+        Core::BiosCd,
+        &folder.join("early.cfg"),
+        &folder.join("eltorito.img"),
+    )?;
+    grub::core(
+        ctx,
+        tools,
+        Core::Efi,
+        &folder.join("early.cfg"),
+        &folder.join("BOOTX64.EFI"),
+    )?;
     efi_image(ctx, tools, &folder)?;
     let mut grafts = vec![
-        ("boot/grub/eltorito.img".to_owned(), folder.join("eltorito.img")),
+        (
+            "boot/grub/eltorito.img".to_owned(),
+            folder.join("eltorito.img"),
+        ),
         ("boot/grub/efi.img".to_owned(), folder.join("efi.img")),
         ("boot/grub/grub.cfg".to_owned(), folder.join("grub.cfg")),
-        ("k3os/system/config.yaml".to_owned(), folder.join("config.yaml")),
+        (
+            "k3os/system/config.yaml".to_owned(),
+            folder.join("config.yaml"),
+        ),
     ];
-    grafts.extend(files.iter().map(|(name, path)| (format!("k3os/system/releases/{}/{name}", ctx.release), path.clone())));
+    grafts.extend(files.iter().map(|(name, path)| {
+        (
+            format!("k3os/system/releases/{}/{name}", ctx.release),
+            path.clone(),
+        )
+    }));
     xorriso(ctx, tools, &grafts, target)
 }
 
@@ -42,24 +75,90 @@ fn efi_image(ctx: &Context, tools: &Tools, folder: &Path) -> Result<()> {
     let image = folder.join("efi.img");
     let mtools = |name: &str| {
         let mut command = tools.command(name);
-        command.env("SOURCE_DATE_EPOCH", ctx.epoch.to_string()).arg("-i").arg(&image);
+        command
+            .env("SOURCE_DATE_EPOCH", ctx.epoch.to_string())
+            .arg("-i")
+            .arg(&image);
         command
     };
     let making = "making the EFI boot image";
-    run(&ctx.progress, "iso", mtools("mformat").args(["-C", "-f", EFI_IMAGE_KIB, "-N", "0", "-v", "K3OS_EFI", "::"])).context(making)?;
-    run(&ctx.progress, "iso", mtools("mmd").args(["::/EFI", "::/EFI/BOOT"])).context(making)?;
-    run(&ctx.progress, "iso", mtools("mcopy").arg(folder.join("BOOTX64.EFI")).arg("::/EFI/BOOT/BOOTX64.EFI")).context(making)?;
+    run(
+        &ctx.progress,
+        "iso",
+        mtools("mformat").args(["-C", "-f", EFI_IMAGE_KIB, "-N", "0", "-v", "K3OS_EFI", "::"]),
+    )
+    .context(making)?;
+    run(
+        &ctx.progress,
+        "iso",
+        mtools("mmd").args(["::/EFI", "::/EFI/BOOT"]),
+    )
+    .context(making)?;
+    run(
+        &ctx.progress,
+        "iso",
+        mtools("mcopy")
+            .arg(folder.join("BOOTX64.EFI"))
+            .arg("::/EFI/BOOT/BOOTX64.EFI"),
+    )
+    .context(making)?;
     Ok(())
 }
 
 /// The file system with both boot records. Dates and ids come from the time of the commit.
-fn xorriso(ctx: &Context, tools: &Tools, grafts: &[(String, PathBuf)], target: &Path) -> Result<()> {
+fn xorriso(
+    ctx: &Context,
+    tools: &Tools,
+    grafts: &[(String, PathBuf)],
+    target: &Path,
+) -> Result<()> {
     let mut command = tools.command("xorriso");
     command.env("SOURCE_DATE_EPOCH", ctx.epoch.to_string());
-    command.args(["-as", "mkisofs", "-quiet", "-graft-points", "-r", "-J", "-joliet-long", "-V", VOLUME, "-o"]).arg(target);
-    command.args(["-b", "boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info", "--grub2-mbr"]);
-    command.arg(tools.path("usr/lib/grub/i386-pc/boot_hybrid.img")).args(["--protective-msdos-label", "-partition_cyl_align", "off", "-partition_offset", "16"]);
-    command.args(["--efi-boot", "boot/grub/efi.img", "-efi-boot-part", "--efi-boot-image"]);
-    command.args(grafts.iter().map(|(inside, path)| format!("/{inside}={}", path.display())));
-    run(&ctx.progress, "iso", &mut command).map(|_| ()).context("writing the ISO")
+    command
+        .args([
+            "-as",
+            "mkisofs",
+            "-quiet",
+            "-graft-points",
+            "-r",
+            "-J",
+            "-joliet-long",
+            "-V",
+            VOLUME,
+            "-o",
+        ])
+        .arg(target);
+    command.args([
+        "-b",
+        "boot/grub/eltorito.img",
+        "-no-emul-boot",
+        "-boot-load-size",
+        "4",
+        "-boot-info-table",
+        "--grub2-boot-info",
+        "--grub2-mbr",
+    ]);
+    command
+        .arg(tools.path("usr/lib/grub/i386-pc/boot_hybrid.img"))
+        .args([
+            "--protective-msdos-label",
+            "-partition_cyl_align",
+            "off",
+            "-partition_offset",
+            "16",
+        ]);
+    command.args([
+        "--efi-boot",
+        "boot/grub/efi.img",
+        "-efi-boot-part",
+        "--efi-boot-image",
+    ]);
+    command.args(
+        grafts
+            .iter()
+            .map(|(inside, path)| format!("/{inside}={}", path.display())),
+    );
+    run(&ctx.progress, "iso", &mut command)
+        .map(|_| ())
+        .context("writing the ISO")
 }

@@ -15,7 +15,10 @@ mod packages;
 mod programs;
 mod progress;
 mod release;
+mod reproduce;
 mod run;
+mod sbom;
+mod sizes;
 mod squashfs;
 mod tools;
 mod tree;
@@ -27,7 +30,6 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 
-use crate::cache::Cache;
 use crate::context::{Arch, Compression, Context};
 
 /// Builds the artefacts of a k3OS release.
@@ -54,6 +56,29 @@ enum Command {
         /// Take the Kubernetes programs from this folder, as kubernetes/build.sh made them, instead of building them
         #[arg(long)]
         kubernetes: Option<PathBuf>,
+        /// Write the seconds that each step took into this file, as JSON
+        #[arg(long)]
+        times: Option<PathBuf>,
+    },
+    /// Lists the Debian packages that are asked for, with the reason for each
+    Packages,
+    /// Builds the last commit twice, in two folders with empty caches, and compares every byte of the artefacts
+    VerifyReproducible {
+        /// Processor family of the image
+        #[arg(long, value_enum, default_value = "amd64")]
+        arch: Arch,
+        /// As for build
+        #[arg(long, value_enum, default_value = "best")]
+        compression: Compression,
+    },
+    /// Tells the sizes of the artefacts and of the largest parts in them
+    Sizes {
+        /// Folder with the artefacts
+        #[arg(long, default_value = "dist/artifacts")]
+        output: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Checks a kernel's configuration against what the system needs
     KernelCheck {
@@ -74,21 +99,54 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<()> {
     match command {
-        Command::Build { arch, output, compression, kubernetes } => {
-            let mut context = Context::new(*arch, *compression, output, Cache::open()?)?;
-            context.kubernetes.clone_from(kubernetes);
-            build::build(&context)
+        Command::Build {
+            arch,
+            output,
+            compression,
+            kubernetes,
+            times,
+        } => {
+            let mut ctx = Context::new(*arch, *compression, output)?;
+            ctx.kubernetes.clone_from(kubernetes);
+            build::build(&ctx)?;
+            times
+                .as_ref()
+                .map_or(Ok(()), |path| write_times(&ctx, path))
         }
+        Command::Packages => {
+            packages::USERLAND
+                .iter()
+                .for_each(|package| println!("{:<28} {}", package.name, package.reason));
+            Ok(())
+        }
+        Command::VerifyReproducible { arch, compression } => reproduce::verify(*arch, *compression),
+        Command::Sizes { output, json } => sizes::print(output, *json),
         Command::KernelCheck { config } => kernel_check(config),
     }
 }
 
+fn write_times(ctx: &Context, path: &Path) -> Result<()> {
+    let steps: serde_json::Map<String, serde_json::Value> = ctx
+        .progress
+        .times()
+        .into_iter()
+        .map(|(step, seconds)| (step, seconds.into()))
+        .collect();
+    let json = serde_json::json!({"steps": steps, "total": ctx.progress.total()});
+    std::fs::write(path, format!("{json:#}\n"))
+        .with_context(|| format!("writing {}", path.display()))
+}
+
 fn kernel_check(config: &Path) -> Result<()> {
-    let text = std::fs::read_to_string(config).with_context(|| format!("reading {}", config.display()))?;
+    let text =
+        std::fs::read_to_string(config).with_context(|| format!("reading {}", config.display()))?;
     let report = kernel_config::check(&text);
     println!("{report}");
     if !report.usable() {
-        bail!("checking {}: this kernel lacks required options", config.display());
+        bail!(
+            "checking {}: this kernel lacks required options",
+            config.display()
+        );
     }
     Ok(())
 }

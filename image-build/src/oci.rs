@@ -11,7 +11,8 @@ use crate::context::Arch;
 use crate::tree::Tree;
 
 /// Accounts of the image. Add-ons run as 65534 or as what their manifests say.
-const PASSWD: &str = "root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n";
+const PASSWD: &str =
+    "root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nnogroup:x:65534:\n";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -45,7 +46,8 @@ pub fn archive(contents: &Tree, arch: Arch, release: &str, epoch: u64) -> Result
     });
     let layer = blob(&mut blobs, LAYER, &layer);
     let config = blob(&mut blobs, CONFIG, config.to_string().as_bytes());
-    let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
+    let manifest =
+        json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
     let mut manifest = blob(&mut blobs, MANIFEST, manifest.to_string().as_bytes());
     manifest["platform"] = json!({"architecture": arch.name(), "os": "linux"});
     manifest["annotations"] = json!({"io.containerd.image.name": format!("{NAME}:{release}"), "org.opencontainers.image.ref.name": release});
@@ -78,19 +80,31 @@ mod tests {
         let path = folder.path().join("system.tar");
         std::fs::write(&path, &bytes).unwrap();
         let tree = read_tar(&path).unwrap();
-        let parse = |path: &str| serde_json::from_slice::<serde_json::Value>(&tree.read(path).unwrap()).unwrap();
+        let parse = |path: &str| {
+            serde_json::from_slice::<serde_json::Value>(&tree.read(path).unwrap()).unwrap()
+        };
         let blob = |descriptor: &serde_json::Value| {
-            let digest = descriptor["digest"].as_str().unwrap().trim_start_matches("sha256:").to_owned();
+            let digest = descriptor["digest"]
+                .as_str()
+                .unwrap()
+                .trim_start_matches("sha256:")
+                .to_owned();
             let bytes = tree.read(&format!("blobs/sha256/{digest}")).unwrap();
             assert_eq!(hex(&Sha256::digest(&bytes)), digest);
             assert_eq!(bytes.len() as u64, descriptor["size"].as_u64().unwrap());
             bytes
         };
         let entry = &parse("index.json")["manifests"][0];
-        assert_eq!(entry["annotations"]["io.containerd.image.name"], "docker.io/k3os/system:v1.2.3");
+        assert_eq!(
+            entry["annotations"]["io.containerd.image.name"],
+            "docker.io/k3os/system:v1.2.3"
+        );
         let manifest: serde_json::Value = serde_json::from_slice(&blob(entry)).unwrap();
         let config: serde_json::Value = serde_json::from_slice(&blob(&manifest["config"])).unwrap();
-        assert_eq!(config["rootfs"]["diff_ids"][0], manifest["layers"][0]["digest"], "the layer is not compressed");
+        assert_eq!(
+            config["rootfs"]["diff_ids"][0], manifest["layers"][0]["digest"],
+            "the layer is not compressed"
+        );
         std::fs::write(&path, blob(&manifest["layers"][0])).unwrap();
         assert_eq!(read_tar(&path).unwrap().text("pause").unwrap(), "program");
     }

@@ -15,12 +15,27 @@ pub const SUITE: &str = "trixie";
 
 /// What the running system is made of.
 pub const USERLAND: &[Package] = &[
-    package("base-files", "the folder layout and /etc/profile's defaults"),
-    package("base-passwd", "passwd.master and group.master, the system accounts"),
+    package(
+        "base-files",
+        "the folder layout and /etc/profile's defaults",
+    ),
+    package(
+        "base-passwd",
+        "passwd.master and group.master, the system accounts",
+    ),
     package("bash", "login shell, as in k3OS"),
-    package("ca-certificates", "curl, image pulls and remote configuration over https"),
-    package("connman", "addresses by DHCP, WiFi and DNS; configured by the connman section"),
-    package("conntrack", "kubelet and kube-proxy call it to drop stale connections"),
+    package(
+        "ca-certificates",
+        "curl, image pulls and remote configuration over https",
+    ),
+    package(
+        "connman",
+        "addresses by DHCP, WiFi and DNS; configured by the connman section",
+    ),
+    package(
+        "conntrack",
+        "kubelet and kube-proxy call it to drop stale connections",
+    ),
     package("coreutils", "everybody"),
     package("cryptsetup-bin", "encrypted data disks"),
     package("curl", "users' scripts and health checks"),
@@ -36,23 +51,41 @@ pub const USERLAND: &[Package] = &[
     package("grep", "everybody"),
     package("gzip", "users at the console"),
     package("hostname", "users' scripts"),
-    package("iproute2", "addresses, routes; kubelet's and CNI plugins' checks"),
-    package("iptables", "host ports of plugins and charts which still speak iptables"),
+    package(
+        "iproute2",
+        "addresses, routes; kubelet's and CNI plugins' checks",
+    ),
+    package(
+        "iptables",
+        "host ports of plugins and charts which still speak iptables",
+    ),
     package("iputils-ping", "finding faults in a network"),
     package("iwd", "WiFi, driven by connman"),
-    package("kmod", "modprobe, for the kernel's, udev's and kube-proxy's requests"),
+    package(
+        "kmod",
+        "modprobe, for the kernel's, udev's and kube-proxy's requests",
+    ),
     package("less", "pager"),
-    package("libnss-myhostname", "the own host name resolves without a line in /etc/hosts"),
+    package(
+        "libnss-myhostname",
+        "the own host name resolves without a line in /etc/hosts",
+    ),
     package("libpam-modules", "login, sudo and sshd"),
     package("libpam-runtime", "the texts of PAM's common files"),
     package("login", "getty starts it"),
     package("login.defs", "password ageing and user id ranges"),
     package("mawk", "users' scripts"),
-    package("mount", "mount and umount with every option, which the kubelet calls"),
+    package(
+        "mount",
+        "mount and umount with every option, which the kubelet calls",
+    ),
     package("ncurses-base", "descriptions of the usual terminals"),
     package("ncurses-bin", "reset, tput, clear"),
     package("nftables", "the packet filter that kube-proxy programs"),
-    package("openssh-client", "ssh-keygen for host keys; ssh and scp for users"),
+    package(
+        "openssh-client",
+        "ssh-keygen for host keys; ssh and scp for users",
+    ),
     package("openssh-server", "logging in over the network"),
     package("openssh-sftp-server", "scp into the machine"),
     package("passwd", "chpasswd and usermod, for users and passwords"),
@@ -61,11 +94,20 @@ pub const USERLAND: &[Package] = &[
     package("sed", "everybody"),
     package("socat", "port-forward of some runtimes, and finding faults"),
     package("sudo", "root for the user rancher"),
-    package("systemd-standalone-sysusers", "fulfils a dependency of udev and sshd without systemd"),
+    package(
+        "systemd-standalone-sysusers",
+        "fulfils a dependency of udev and sshd without systemd",
+    ),
     package("tar", "kubectl cp, users"),
-    package("tzdata", "time zones, also for what runs in pods with the host's"),
+    package(
+        "tzdata",
+        "time zones, also for what runs in pods with the host's",
+    ),
     package("udev", "device names, permissions and module loading"),
-    package("util-linux", "agetty, blkid, lsblk, losetup, nsenter, unshare"),
+    package(
+        "util-linux",
+        "agetty, blkid, lsblk, losetup, nsenter, unshare",
+    ),
     package("vim-tiny", "editing files at the console"),
     package("wireless-regdb", "WiFi's legal limits by country"),
     package("xz-utils", "users at the console; kernel modules by hand"),
@@ -74,7 +116,11 @@ pub const USERLAND: &[Package] = &[
 
 /// The kernel of one architecture.
 pub fn kernel(arch: &str) -> Vec<Package> {
-    let name = if arch == "arm64" { "linux-image-arm64" } else { "linux-image-amd64" };
+    let name = if arch == "arm64" {
+        "linux-image-arm64"
+    } else {
+        "linux-image-amd64"
+    };
     vec![package(name, "Debian's signed kernel with its modules")]
 }
 
@@ -91,6 +137,9 @@ pub const TOOLS: &[Package] = &[
     package("xorriso", "grub-mkrescue writes the ISO with it"),
 ];
 
+/// Tools of which code gets into the image.
+pub const BOOT_CODE: &[&str] = &["grub-efi-amd64-bin", "grub-pc-bin"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,14 +147,21 @@ mod tests {
     #[test]
     fn each_package_stands_once_in_order_with_a_reason() {
         for list in [USERLAND, TOOLS] {
-            assert!(list.windows(2).all(|pair| pair[0].name < pair[1].name), "sorted, without doubles");
+            assert!(
+                list.windows(2).all(|pair| pair[0].name < pair[1].name),
+                "sorted, without doubles"
+            );
             assert!(list.iter().all(|package| package.reason.len() > 3));
         }
     }
 
     #[test]
     fn systemd_stays_out() {
-        assert!(USERLAND.iter().any(|package| package.name == "systemd-standalone-sysusers"));
+        assert!(
+            USERLAND
+                .iter()
+                .any(|package| package.name == "systemd-standalone-sysusers")
+        );
         assert!(USERLAND.iter().all(|package| package.name != "systemd"));
     }
 }

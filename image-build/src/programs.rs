@@ -29,33 +29,50 @@ pub fn build(ctx: &Context, scratch: &Path) -> Result<Programs> {
         let release = ctx.compression == Compression::Best;
         let profile = if release { "release" } else { "image" };
         let target = ctx.arch.rust_target();
-        let output = target_folder(ctx);
         let mut command = Command::new("cargo");
-        command.current_dir(&ctx.repo).args(["build", "--target", target, "--profile", profile]);
+        command
+            .current_dir(&ctx.repo)
+            .args(["build", "--target", target, "--profile", profile]);
         command.args(PACKAGES.iter().flat_map(|name| ["-p", name]));
         // A release is what the lock file says; while a dependency is being added, the file follows.
         command.args(release.then_some("--locked"));
-        command.env("CARGO_TARGET_DIR", &output).env("RUSTFLAGS", flags(ctx)?).env(compiler_variable(ctx.arch), ctx.arch.musl_compiler());
+        command
+            .env("CARGO_TARGET_DIR", &ctx.target)
+            .env("RUSTFLAGS", flags(ctx)?)
+            .env(compiler_variable(ctx.arch), ctx.arch.musl_compiler());
         run(&ctx.progress, "rust", &mut command)?;
-        copy(&output.join(target).join(profile), scratch)
+        copy(&ctx.target.join(target).join(profile), scratch)
     })
-}
-
-/// A folder of its own: flags differ from those of a developer's builds, cargo rebuilds when they change, and it locks the
-/// folder while it builds.
-fn target_folder(ctx: &Context) -> PathBuf {
-    ctx.repo.join("target/image-build")
 }
 
 /// Names of the build machine's folders must not get into the programs.
 fn flags(ctx: &Context) -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"))).context("finding cargo's folder: set CARGO_HOME")?;
-    Ok(format!("--remap-path-prefix={}=/cargo --remap-path-prefix={}=/k3os", home.display(), ctx.repo.display()))
+    let home = home
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
+        .context("finding cargo's folder: set CARGO_HOME")?;
+    Ok(format!(
+        "--remap-path-prefix={}=/cargo --remap-path-prefix={}=/k3os",
+        home.display(),
+        ctx.repo.display()
+    ))
 }
 
 fn compiler_variable(arch: Arch) -> String {
     format!("CC_{}", arch.rust_target().replace('-', "_"))
+}
+
+/// Cargo's description of the workspace and of what it links for the image's target, as JSON.
+pub fn metadata(ctx: &Context) -> Result<Vec<u8>> {
+    let mut command = Command::new("cargo");
+    command.current_dir(&ctx.repo).args([
+        "metadata",
+        "--format-version",
+        "1",
+        "--filter-platform",
+        ctx.arch.rust_target(),
+    ]);
+    run(&ctx.progress, "sbom", &mut command)
 }
 
 /// Copies, so that a build that runs meanwhile does not change what is being packed.
@@ -63,7 +80,8 @@ fn copy(from: &Path, to: &Path) -> Result<Programs> {
     let folder = to.join("programs");
     std::fs::create_dir_all(&folder).context("making a folder for the programs")?;
     for name in PACKAGES {
-        std::fs::copy(from.join(name), folder.join(name)).with_context(|| format!("copying the program {name}"))?;
+        std::fs::copy(from.join(name), folder.join(name))
+            .with_context(|| format!("copying the program {name}"))?;
     }
     Ok(Programs { folder })
 }

@@ -15,19 +15,29 @@ pub struct Progress {
 impl Progress {
     /// Prints to standard error.
     pub fn new() -> Self {
-        Self { start: Instant::now(), quiet: false, times: Mutex::default() }
+        Self {
+            start: Instant::now(),
+            quiet: false,
+            times: Mutex::default(),
+        }
     }
 
     /// Prints nothing.
     #[cfg(test)]
     pub fn quiet() -> Self {
-        Self { quiet: true, ..Self::new() }
+        Self {
+            quiet: true,
+            ..Self::new()
+        }
     }
 
     /// One line about a step.
     pub fn say(&self, step: &str, what: &str) {
         if !self.quiet {
-            eprintln!("[{:6.1}s] {step}: {what}", self.start.elapsed().as_secs_f64());
+            eprintln!(
+                "[{:6.1}s] {step}: {what}",
+                self.start.elapsed().as_secs_f64()
+            );
         }
     }
 
@@ -45,7 +55,15 @@ impl Progress {
 
     /// Steps with their times in seconds, in the order of their ends.
     pub fn times(&self) -> Vec<(String, f64)> {
-        self.times.lock().map(|times| times.iter().map(|(step, took)| (step.clone(), took.as_secs_f64())).collect()).unwrap_or_default()
+        self.times
+            .lock()
+            .map(|times| {
+                times
+                    .iter()
+                    .map(|(step, took)| (step.clone(), took.as_secs_f64()))
+                    .collect()
+            })
+            .unwrap_or_default()
     }
 
     /// Seconds since the build's start.

@@ -34,10 +34,21 @@ struct FileFacts {
 
 impl Manifest {
     /// Reads the files of a release, by their names in its folder.
-    pub fn of(version: &str, kernel: &str, kubernetes: &str, files: &[(&str, &Path)]) -> Result<Self> {
+    pub fn of(
+        version: &str,
+        kernel: &str,
+        kubernetes: &str,
+        files: &[(&str, &Path)],
+    ) -> Result<Self> {
         let facts = |(name, path): &(&str, &Path)| Ok(((*name).to_owned(), facts(path)?));
         let files = files.iter().map(facts).collect::<Result<_>>()?;
-        Ok(Self { version: version.to_owned(), kernel: kernel.to_owned(), kubernetes: kubernetes.to_owned(), min_version: MINIMUM_VERSION, files })
+        Ok(Self {
+            version: version.to_owned(),
+            kernel: kernel.to_owned(),
+            kubernetes: kubernetes.to_owned(),
+            min_version: MINIMUM_VERSION,
+            files,
+        })
     }
 
     /// As it lies on the medium.
@@ -47,7 +58,13 @@ impl Manifest {
 }
 
 fn facts(path: &Path) -> Result<FileFacts> {
-    Ok(FileFacts { sha256: sha256(path)?, size: path.metadata().with_context(|| format!("reading {}", path.display()))?.len() })
+    Ok(FileFacts {
+        sha256: sha256(path)?,
+        size: path
+            .metadata()
+            .with_context(|| format!("reading {}", path.display()))?
+            .len(),
+    })
 }
 
 /// SHA-256 of a file as hexadecimal digits.
@@ -67,7 +84,10 @@ pub fn sha256(path: &Path) -> Result<String> {
 pub fn checksums(folder: &Path, names: &[String]) -> Result<String> {
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort();
-    sorted.into_iter().map(|name| Ok(format!("{}  {name}\n", sha256(&folder.join(name))?))).collect()
+    sorted
+        .into_iter()
+        .map(|name| Ok(format!("{}  {name}\n", sha256(&folder.join(name))?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -79,11 +99,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("initrd");
         std::fs::write(&path, "abc").unwrap();
-        let text = Manifest::of("v1", "6.12", "v1.36.3", &[("initrd", &path)]).unwrap().text().unwrap();
+        let text = Manifest::of("v1", "6.12", "v1.36.3", &[("initrd", &path)])
+            .unwrap()
+            .text()
+            .unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["files"]["initrd"]["size"], 3);
-        assert_eq!(json["files"]["initrd"]["sha256"], "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!((&json["version"], &json["kernel"], &json["kubernetes"]), (&"v1".into(), &"6.12".into(), &"v1.36.3".into()));
+        assert_eq!(
+            json["files"]["initrd"]["sha256"],
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(
+            (&json["version"], &json["kernel"], &json["kubernetes"]),
+            (&"v1".into(), &"6.12".into(), &"v1.36.3".into())
+        );
         assert_eq!(json["min_version"], MINIMUM_VERSION);
     }
 
@@ -94,6 +123,9 @@ mod tests {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(checksums(folder.path(), &["b".into(), "a".into()]).unwrap(), format!("{empty}  a\n{empty}  b\n"));
+        assert_eq!(
+            checksums(folder.path(), &["b".into(), "a".into()]).unwrap(),
+            format!("{empty}  a\n{empty}  b\n")
+        );
     }
 }

@@ -21,15 +21,29 @@ pub fn run(progress: &Progress, step: &str, command: &mut Command) -> Result<Vec
 }
 
 /// The same, while `feed` writes the command's standard input.
-pub fn run_with_input(progress: &Progress, step: &str, command: &mut Command, feed: impl FnOnce(ChildStdin) -> Result<()> + Send) -> Result<Vec<u8>> {
+pub fn run_with_input(
+    progress: &Progress,
+    step: &str,
+    command: &mut Command,
+    feed: impl FnOnce(ChildStdin) -> Result<()> + Send,
+) -> Result<Vec<u8>> {
     command.stdin(Stdio::piped());
     finish(progress, step, command, |stdin| stdin.map_or(Ok(()), feed))
 }
 
-fn finish(progress: &Progress, step: &str, command: &mut Command, feed: impl FnOnce(Option<ChildStdin>) -> Result<()> + Send) -> Result<Vec<u8>> {
+fn finish(
+    progress: &Progress,
+    step: &str,
+    command: &mut Command,
+    feed: impl FnOnce(Option<ChildStdin>) -> Result<()> + Send,
+) -> Result<Vec<u8>> {
     let name = command.get_program().to_string_lossy().into_owned();
     let short = name.rsplit('/').next().unwrap_or(&name).to_owned();
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().with_context(|| format!("starting {name}"))?;
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("starting {name}"))?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (sender, lines) = channel();
     let (fed, output, tail) = std::thread::scope(|scope| {
@@ -39,10 +53,19 @@ fn finish(progress: &Progress, step: &str, command: &mut Command, feed: impl FnO
         let tail = follow(progress, step, &short, &lines);
         (fed.join(), output.join().unwrap_or_default(), tail)
     });
-    let status = child.wait().with_context(|| format!("waiting for {name}"))?;
+    let status = child
+        .wait()
+        .with_context(|| format!("waiting for {name}"))?;
     if !status.success() {
-        let printed = if tail.is_empty() { String::from_utf8_lossy(&output).into_owned() } else { tail.join("\n") };
-        bail!("running {short} ended with {status}:\n{}", printed.trim_end());
+        let printed = if tail.is_empty() {
+            String::from_utf8_lossy(&output).into_owned()
+        } else {
+            tail.join("\n")
+        };
+        bail!(
+            "running {short} ended with {status}:\n{}",
+            printed.trim_end()
+        );
     }
     match fed {
         Ok(result) => result.with_context(|| format!("writing to {short}"))?,
@@ -54,16 +77,30 @@ fn finish(progress: &Progress, step: &str, command: &mut Command, feed: impl FnO
 /// The first line that `tool --version` prints, as a part of cache keys.
 pub fn version(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().with_context(|| format!("starting {name}: `make setup` installs what the build needs"))?;
-    let text = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-    Ok(String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned())
+    let output = command
+        .output()
+        .with_context(|| format!("starting {name}: `make setup` installs what the build needs"))?;
+    let text = if output.stdout.is_empty() {
+        output.stderr
+    } else {
+        output.stdout
+    };
+    Ok(String::from_utf8_lossy(&text)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned())
 }
 
 /// Splits at newlines and carriage returns: progress bars use the latter.
 fn forward_lines(pipe: impl Read, sender: &Sender<String>) {
     for part in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
         let text = String::from_utf8_lossy(&part);
-        let line = text.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+        let line = text
+            .trim_end_matches('\r')
+            .rsplit('\r')
+            .next()
+            .unwrap_or_default();
         if !line.trim().is_empty() && sender.send(line.to_owned()).is_err() {
             return;
         }
@@ -93,7 +130,10 @@ fn follow(progress: &Progress, step: &str, tool: &str, lines: &Receiver<String>)
             Err(RecvTimeoutError::Disconnected) => return tail,
         }
         if said.elapsed() >= HEARTBEAT {
-            let last = tail.last().map(|line| line.chars().take(100).collect::<String>()).unwrap_or_default();
+            let last = tail
+                .last()
+                .map(|line| line.chars().take(100).collect::<String>())
+                .unwrap_or_default();
             progress.say(step, &format!("{tool} is still running: {last}"));
             said = Instant::now();
         }
@@ -107,9 +147,25 @@ mod tests {
     #[test]
     fn output_is_returned_and_a_failure_tells_what_was_printed() {
         let progress = Progress::quiet();
-        assert_eq!(run(&progress, "t", Command::new("sh").args(["-c", "echo out; echo err >&2"])).unwrap(), b"out\n");
-        let error = run(&progress, "t", Command::new("sh").args(["-c", "echo why >&2; exit 3"])).unwrap_err();
-        assert!(error.to_string().contains("why") && error.to_string().contains('3'), "{error}");
+        assert_eq!(
+            run(
+                &progress,
+                "t",
+                Command::new("sh").args(["-c", "echo out; echo err >&2"])
+            )
+            .unwrap(),
+            b"out\n"
+        );
+        let error = run(
+            &progress,
+            "t",
+            Command::new("sh").args(["-c", "echo why >&2; exit 3"]),
+        )
+        .unwrap_err();
+        assert!(
+            error.to_string().contains("why") && error.to_string().contains('3'),
+            "{error}"
+        );
     }
 
     #[test]

@@ -31,17 +31,24 @@ const MTOOLS: &[&str] = &["mformat", "mcopy", "mmd", "mdir"];
 #[derive(Clone)]
 pub struct Tools {
     root: PathBuf,
+    /// What was fetched, for the bill of materials.
+    pub packages: PathBuf,
 }
 
 /// Fetches and unpacks the tools.
 pub fn prepare(ctx: &Context) -> Result<Tools> {
     let fetched = debian::fetch(ctx, "tools-fetch", TOOLS, "amd64")?;
-    let key = Key::new("tools").with(fetched.to_string_lossy().as_bytes()).with(format!("{PROGRAMS:?}{MTOOLS:?}"));
+    let key = Key::new("tools")
+        .with(fetched.to_string_lossy().as_bytes())
+        .with(format!("{PROGRAMS:?}{MTOOLS:?}"));
     let root = ctx.cache.step(&ctx.progress, "tools", key, |folder| {
         unpack(&fetched.join(debian::ARCHIVE), folder)?;
         write_scripts(folder)
     })?;
-    Ok(Tools { root })
+    Ok(Tools {
+        root,
+        packages: fetched.join(debian::LIST),
+    })
 }
 
 impl Tools {
@@ -50,7 +57,10 @@ impl Tools {
         let bin = self.root.join("bin");
         let mut command = Command::new(bin.join(name));
         let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", bin.display())).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+        command
+            .env("PATH", format!("{}:{path}", bin.display()))
+            .env("LC_ALL", "C.UTF-8")
+            .env("TZ", "UTC");
         command
     }
 
@@ -65,7 +75,8 @@ fn unpack(archive: &Path, folder: &Path) -> Result<()> {
     let tree = read_tar(archive)?;
     for (path, entry) in tree.iter() {
         if wanted(path) {
-            unpack_entry(&folder.join("root").join(path), entry).with_context(|| format!("unpacking {path}"))?;
+            unpack_entry(&folder.join("root").join(path), entry)
+                .with_context(|| format!("unpacking {path}"))?;
         }
     }
     Ok(())
@@ -73,7 +84,9 @@ fn unpack(archive: &Path, folder: &Path) -> Result<()> {
 
 fn wanted(path: &str) -> bool {
     let top = path.split('/').next().unwrap_or_default();
-    matches!(top, "usr" | "lib" | "lib64" | "bin" | "sbin" | "etc") && !path.starts_with("usr/share/doc/") && !path.starts_with("usr/share/locale/")
+    matches!(top, "usr" | "lib" | "lib64" | "bin" | "sbin" | "etc")
+        && !path.starts_with("usr/share/doc/")
+        && !path.starts_with("usr/share/locale/")
 }
 
 fn unpack_entry(path: &Path, entry: &Entry) -> Result<()> {
@@ -103,12 +116,17 @@ fn write_scripts(folder: &Path) -> Result<()> {
 
 /// A script that starts a program by its own loader; `called` is the name it sees as its own.
 fn write_script(folder: &Path, name: &str, program: &str, called: &str) -> Result<()> {
-    let argv0 = if called.is_empty() { String::new() } else { format!(" --argv0 {called}") };
+    let argv0 = if called.is_empty() {
+        String::new()
+    } else {
+        format!(" --argv0 {called}")
+    };
     let text = format!(
         "#!/bin/sh\nroot=$(dirname \"$(dirname \"$0\")\")/root\nlib=$root/usr/lib/x86_64-linux-gnu\n\
          exec \"$lib/ld-linux-x86-64.so.2\" --library-path \"$lib\"{argv0} \"$root/{program}\" \"$@\"\n"
     );
     let path = folder.join("bin").join(name);
     std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).with_context(|| format!("writing {}", path.display()))
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("writing {}", path.display()))
 }

@@ -15,7 +15,11 @@ pub enum Content {
     /// In memory: files that the build writes itself.
     Bytes(Arc<[u8]>),
     /// `size` bytes at `offset` of a file on disk: a whole file, or a member of an uncompressed tar archive.
-    Disk { path: Arc<Path>, offset: u64, size: u64 },
+    Disk {
+        path: Arc<Path>,
+        offset: u64,
+        size: u64,
+    },
 }
 
 impl Content {
@@ -32,8 +36,10 @@ impl Content {
         match self {
             Content::Bytes(bytes) => Ok(Box::new(&bytes[..])),
             Content::Disk { path, offset, size } => {
-                let mut file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
-                file.seek(SeekFrom::Start(*offset)).with_context(|| format!("seeking in {}", path.display()))?;
+                let mut file =
+                    File::open(path).with_context(|| format!("opening {}", path.display()))?;
+                file.seek(SeekFrom::Start(*offset))
+                    .with_context(|| format!("seeking in {}", path.display()))?;
                 Ok(Box::new(file.take(*size)))
             }
         }
@@ -42,9 +48,15 @@ impl Content {
     /// All bytes.
     pub fn read(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(self.size() as usize);
-        self.open()?.read_to_end(&mut bytes).context("reading file content")?;
+        self.open()?
+            .read_to_end(&mut bytes)
+            .context("reading file content")?;
         if bytes.len() as u64 != self.size() {
-            bail!("reading file content: got {} bytes of {}", bytes.len(), self.size());
+            bail!(
+                "reading file content: got {} bytes of {}",
+                bytes.len(),
+                self.size()
+            );
         }
         Ok(bytes)
     }
@@ -79,7 +91,9 @@ pub struct Tree {
 impl Tree {
     /// Every entry in path order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
-        self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
+        self.entries
+            .iter()
+            .map(|(path, entry)| (path.as_str(), entry))
     }
 
     /// The entry at exactly this path; links are not followed.
@@ -95,7 +109,12 @@ impl Tree {
     /// Puts an entry, replacing one at the same path, and the missing folders above it (0755, root).
     pub fn insert(&mut self, path: &str, entry: Entry) {
         for (at, _) in path.match_indices('/') {
-            self.entries.entry(path[..at].to_owned()).or_insert(Entry { mode: 0o755, uid: 0, gid: 0, node: Node::Dir });
+            self.entries.entry(path[..at].to_owned()).or_insert(Entry {
+                mode: 0o755,
+                uid: 0,
+                gid: 0,
+                node: Node::Dir,
+            });
         }
         self.entries.insert(path.to_owned(), entry);
     }
@@ -103,25 +122,64 @@ impl Tree {
     /// Puts a root-owned file with these bytes.
     pub fn file(&mut self, path: &str, mode: u32, bytes: impl AsRef<[u8]>) {
         let node = Node::File(Content::Bytes(bytes.as_ref().into()));
-        self.insert(path, Entry { mode, uid: 0, gid: 0, node });
+        self.insert(
+            path,
+            Entry {
+                mode,
+                uid: 0,
+                gid: 0,
+                node,
+            },
+        );
     }
 
     /// Puts a root-owned file whose bytes are a file of the build machine.
     pub fn host_file(&mut self, path: &str, mode: u32, source: &Path) -> Result<()> {
-        let size = source.metadata().with_context(|| format!("reading {}", source.display()))?.len();
-        let node = Node::File(Content::Disk { path: source.into(), offset: 0, size });
-        self.insert(path, Entry { mode, uid: 0, gid: 0, node });
+        let size = source
+            .metadata()
+            .with_context(|| format!("reading {}", source.display()))?
+            .len();
+        let node = Node::File(Content::Disk {
+            path: source.into(),
+            offset: 0,
+            size,
+        });
+        self.insert(
+            path,
+            Entry {
+                mode,
+                uid: 0,
+                gid: 0,
+                node,
+            },
+        );
         Ok(())
     }
 
     /// Puts a root-owned folder.
     pub fn dir(&mut self, path: &str, mode: u32) {
-        self.insert(path, Entry { mode, uid: 0, gid: 0, node: Node::Dir });
+        self.insert(
+            path,
+            Entry {
+                mode,
+                uid: 0,
+                gid: 0,
+                node: Node::Dir,
+            },
+        );
     }
 
     /// Puts a symbolic link.
     pub fn link(&mut self, path: &str, target: &str) {
-        self.insert(path, Entry { mode: 0o777, uid: 0, gid: 0, node: Node::Link(target.to_owned()) });
+        self.insert(
+            path,
+            Entry {
+                mode: 0o777,
+                uid: 0,
+                gid: 0,
+                node: Node::Link(target.to_owned()),
+            },
+        );
     }
 
     /// Removes every path that the test names, and what is below it.
@@ -129,7 +187,9 @@ impl Tree {
         let mut gone: HashSet<String> = HashSet::new();
         self.entries.retain(|path, _| {
             // Parents come first, so one step up is enough.
-            let above = path.rsplit_once('/').is_some_and(|(folder, _)| gone.contains(folder));
+            let above = path
+                .rsplit_once('/')
+                .is_some_and(|(folder, _)| gone.contains(folder));
             let drop = above || unwanted(path);
             if drop {
                 gone.insert(path.clone());
@@ -141,13 +201,19 @@ impl Tree {
     /// Removes a path and what is below it; says whether there was anything.
     pub fn remove(&mut self, path: &str) -> bool {
         let before = self.entries.len();
-        self.entries.retain(|other, _| other != path && !is_below(other, path));
+        self.entries
+            .retain(|other, _| other != path && !is_below(other, path));
         self.entries.len() != before
     }
 
     /// Moves a folder with its content; what is at the destination already is replaced file by file.
     pub fn rename(&mut self, from: &str, to: &str) {
-        let moved: Vec<String> = self.entries.keys().filter(|path| *path == from || is_below(path, from)).cloned().collect();
+        let moved: Vec<String> = self
+            .entries
+            .keys()
+            .filter(|path| *path == from || is_below(path, from))
+            .cloned()
+            .collect();
         for path in moved {
             if let Some(entry) = self.entries.remove(&path) {
                 self.insert(&format!("{to}{}", &path[from.len()..]), entry);
@@ -157,14 +223,27 @@ impl Tree {
 
     /// What is below `folder`, with paths relative to it.
     pub fn below(&self, folder: &str) -> Tree {
-        let strip = |path: &String| path.strip_prefix(folder)?.strip_prefix('/').map(str::to_owned);
-        Tree { entries: self.entries.iter().filter_map(|(path, entry)| Some((strip(path)?, entry.clone()))).collect() }
+        let strip = |path: &String| {
+            path.strip_prefix(folder)?
+                .strip_prefix('/')
+                .map(str::to_owned)
+        };
+        Tree {
+            entries: self
+                .entries
+                .iter()
+                .filter_map(|(path, entry)| Some((strip(path)?, entry.clone())))
+                .collect(),
+        }
     }
 
     /// Lays another tree over this one. A folder over a folder keeps what was in it.
     pub fn merge(&mut self, other: Tree) {
         for (path, entry) in other.entries {
-            let both_folders = matches!(entry.node, Node::Dir) && self.get(&path).is_some_and(|old| matches!(old.node, Node::Dir));
+            let both_folders = matches!(entry.node, Node::Dir)
+                && self
+                    .get(&path)
+                    .is_some_and(|old| matches!(old.node, Node::Dir));
             if !both_folders {
                 self.insert(&path, entry);
             }
@@ -174,7 +253,9 @@ impl Tree {
     /// The bytes of a regular file.
     pub fn read(&self, path: &str) -> Result<Vec<u8>> {
         match self.get(path).map(|entry| &entry.node) {
-            Some(Node::File(content)) => content.read().with_context(|| format!("reading {path} of the tree")),
+            Some(Node::File(content)) => content
+                .read()
+                .with_context(|| format!("reading {path} of the tree")),
             Some(_) => bail!("reading {path} of the tree: not a regular file"),
             None => bail!("reading {path} of the tree: no such file"),
         }
@@ -182,26 +263,27 @@ impl Tree {
 
     /// The text of a regular file.
     pub fn text(&self, path: &str) -> Result<String> {
-        String::from_utf8(self.read(path)?).with_context(|| format!("reading {path} of the tree as text"))
+        String::from_utf8(self.read(path)?)
+            .with_context(|| format!("reading {path} of the tree as text"))
     }
 
     /// Paths of regular files below `folder`, in order.
-    pub fn files_below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a Content)> {
-        self.iter().filter_map(move |(path, entry)| match &entry.node {
-            Node::File(content) if is_below(path, folder) => Some((path, content)),
-            _ => None,
-        })
-    }
-
-    /// Bytes of all regular files.
-    pub fn size(&self) -> u64 {
-        self.iter().map(|(_, entry)| if let Node::File(content) = &entry.node { content.size() } else { 0 }).sum()
+    pub fn files_below<'a>(
+        &'a self,
+        folder: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a Content)> {
+        self.iter()
+            .filter_map(move |(path, entry)| match &entry.node {
+                Node::File(content) if is_below(path, folder) => Some((path, content)),
+                _ => None,
+            })
     }
 }
 
 /// Is `path` strictly inside `folder`?
 pub fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// A folder of the build machine as a tree: owner root, modes 0755 and 0644 by the executable bit.
@@ -216,7 +298,11 @@ fn add_folder(tree: &mut Tree, folder: &Path, prefix: &str) -> Result<()> {
     let reading = || format!("reading {}", folder.display());
     for item in std::fs::read_dir(folder).with_context(reading)? {
         let item = item.with_context(reading)?;
-        let name = item.file_name().into_string().ok().with_context(|| format!("reading {}: a name is not UTF-8", folder.display()))?;
+        let name = item
+            .file_name()
+            .into_string()
+            .ok()
+            .with_context(|| format!("reading {}: a name is not UTF-8", folder.display()))?;
         let (path, source) = (format!("{prefix}{name}"), item.path());
         let meta = source.symlink_metadata().with_context(reading)?;
         if meta.is_dir() {
@@ -261,7 +347,16 @@ mod tests {
         both.remove_if(|path| path == "usr/share/doc" || path == "usr/share/doc-base");
         assert_eq!(paths(&both), ["usr", "usr/share", "usr/share/doc.z"]);
         assert!(tree.remove("usr/share/doc"));
-        assert_eq!(paths(&tree), ["usr", "usr/share", "usr/share/doc-base", "usr/share/doc-base/y", "usr/share/doc.z"]);
+        assert_eq!(
+            paths(&tree),
+            [
+                "usr",
+                "usr/share",
+                "usr/share/doc-base",
+                "usr/share/doc-base/y",
+                "usr/share/doc.z"
+            ]
+        );
         assert_eq!(paths(&tree), paths(&other));
         assert!(!tree.remove("nothing"));
     }
@@ -272,7 +367,10 @@ mod tests {
         tree.file("etc/passwd", 0o644, "a");
         tree.file("etcetera", 0o644, "b");
         tree.rename("etc", "usr/etc");
-        assert_eq!(paths(&tree), ["etcetera", "usr", "usr/etc", "usr/etc/passwd"]);
+        assert_eq!(
+            paths(&tree),
+            ["etcetera", "usr", "usr/etc", "usr/etc/passwd"]
+        );
     }
 
     #[test]
@@ -291,7 +389,17 @@ mod tests {
     fn reading_what_is_not_a_file_says_so() {
         let mut tree = Tree::default();
         tree.link("l", "target");
-        assert!(tree.read("l").unwrap_err().to_string().contains("not a regular file"));
-        assert!(tree.read("none").unwrap_err().to_string().contains("no such file"));
+        assert!(
+            tree.read("l")
+                .unwrap_err()
+                .to_string()
+                .contains("not a regular file")
+        );
+        assert!(
+            tree.read("none")
+                .unwrap_err()
+                .to_string()
+                .contains("no such file")
+        );
     }
 }

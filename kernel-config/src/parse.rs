@@ -51,7 +51,9 @@ mod tests {
 
     #[test]
     fn every_kind_of_line() {
-        let config = Config::parse("#\n# Linux/x86 6.12\nCONFIG_A=y\r\nCONFIG_B=m\nCONFIG_C=n\n# CONFIG_D is not set\nCONFIG_HZ=250\nCONFIG_T=\"two words\"\nnonsense\n");
+        let config = Config::parse(
+            "#\n# Linux/x86 6.12\nCONFIG_A=y\r\nCONFIG_B=m\nCONFIG_C=n\n# CONFIG_D is not set\nCONFIG_HZ=250\nCONFIG_T=\"two words\"\nnonsense\n",
+        );
         assert_eq!(config.get("A"), Some(&Setting::BuiltIn));
         assert_eq!(config.get("B"), Some(&Setting::Module));
         assert_eq!(config.get("C"), None);

@@ -24,7 +24,9 @@ pub struct Report {
 impl Report {
     /// What is missing of this need, in the order of the table.
     pub fn missing(&self, need: Need) -> impl Iterator<Item = &Missing> {
-        self.missing.iter().filter(move |missing| missing.option.need == need)
+        self.missing
+            .iter()
+            .filter(move |missing| missing.option.need == need)
     }
 
     /// Can the system run on this kernel?
@@ -45,7 +47,14 @@ impl fmt::Display for Missing {
             Some(Setting::Module) => "m",
             Some(Setting::Text(text)) => text,
         };
-        write!(out, "CONFIG_{} is {found}, {wanted} is {} by {}: {}", self.option.name, self.option.need.word(), self.option.user.name(), self.option.reason)
+        write!(
+            out,
+            "CONFIG_{} is {found}, {wanted} is {} by {}: {}",
+            self.option.name,
+            self.option.need.word(),
+            self.option.user.name(),
+            self.option.reason
+        )
     }
 }
 
@@ -54,16 +63,33 @@ impl fmt::Display for Report {
         for missing in &self.missing {
             writeln!(out, "{missing}")?;
         }
-        let (required, recommended) = (self.missing(Need::Required).count(), self.missing(Need::Recommended).count());
-        write!(out, "{} options checked: {required} required and {recommended} recommended ones are missing", self.checked)
+        let (required, recommended) = (
+            self.missing(Need::Required).count(),
+            self.missing(Need::Recommended).count(),
+        );
+        write!(
+            out,
+            "{} options checked: {required} required and {recommended} recommended ones are missing",
+            self.checked
+        )
     }
 }
 
 /// Compares. Pure: the table is a parameter for the tests' sake.
 pub(crate) fn check(options: &'static [KernelOption], config: &Config) -> Report {
-    let missing = options.iter().filter(|option| !satisfied(option, config.get(option.name)));
-    let missing = missing.map(|option| Missing { option, found: config.get(option.name).cloned() }).collect();
-    Report { checked: options.len(), missing }
+    let missing = options
+        .iter()
+        .filter(|option| !satisfied(option, config.get(option.name)));
+    let missing = missing
+        .map(|option| Missing {
+            option,
+            found: config.get(option.name).cloned(),
+        })
+        .collect();
+    Report {
+        checked: options.len(),
+        missing,
+    }
 }
 
 fn satisfied(option: &KernelOption, found: Option<&Setting>) -> bool {
@@ -79,20 +105,50 @@ mod tests {
     use crate::options::User;
 
     const TABLE: &[KernelOption] = &[
-        KernelOption { name: "BUILTIN", value: Value::BuiltIn, need: Need::Required, user: User::Init, reason: "a" },
-        KernelOption { name: "EITHER", value: Value::Any, need: Need::Required, user: User::Kubelet, reason: "b" },
-        KernelOption { name: "NICE", value: Value::Any, need: Need::Recommended, user: User::Kubelet, reason: "c" },
+        KernelOption {
+            name: "BUILTIN",
+            value: Value::BuiltIn,
+            need: Need::Required,
+            user: User::Init,
+            reason: "a",
+        },
+        KernelOption {
+            name: "EITHER",
+            value: Value::Any,
+            need: Need::Required,
+            user: User::Kubelet,
+            reason: "b",
+        },
+        KernelOption {
+            name: "NICE",
+            value: Value::Any,
+            need: Need::Recommended,
+            user: User::Kubelet,
+            reason: "c",
+        },
     ];
 
     fn missing(config: &str, need: Need) -> Vec<&'static str> {
-        check(TABLE, &Config::parse(config)).missing(need).map(|missing| missing.option.name).collect()
+        check(TABLE, &Config::parse(config))
+            .missing(need)
+            .map(|missing| missing.option.name)
+            .collect()
     }
 
     #[test]
     fn a_module_does_not_do_where_builtin_is_needed() {
-        assert_eq!(missing("CONFIG_BUILTIN=m\nCONFIG_EITHER=m\n", Need::Required), ["BUILTIN"]);
-        assert_eq!(missing("CONFIG_BUILTIN=y\nCONFIG_EITHER=y\n", Need::Required), [""; 0]);
-        assert_eq!(missing("CONFIG_BUILTIN=y\nCONFIG_EITHER=7\n", Need::Required), ["EITHER"]);
+        assert_eq!(
+            missing("CONFIG_BUILTIN=m\nCONFIG_EITHER=m\n", Need::Required),
+            ["BUILTIN"]
+        );
+        assert_eq!(
+            missing("CONFIG_BUILTIN=y\nCONFIG_EITHER=y\n", Need::Required),
+            [""; 0]
+        );
+        assert_eq!(
+            missing("CONFIG_BUILTIN=y\nCONFIG_EITHER=7\n", Need::Required),
+            ["EITHER"]
+        );
     }
 
     #[test]

@@ -7,7 +7,10 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).is_some_and(|arg| arg == "-v" || arg == "--version") {
+    if std::env::args()
+        .nth(1)
+        .is_some_and(|arg| arg == "-v" || arg == "--version")
+    {
         println!("pause {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
@@ -37,5 +40,8 @@ fn wait_for_end() -> Result<(), Errno> {
 
 /// One SIGCHLD may stand for several children.
 fn reap() {
-    while !matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive) | Err(_)) {}
+    while !matches!(
+        waitpid(None, Some(WaitPidFlag::WNOHANG)),
+        Ok(WaitStatus::StillAlive) | Err(_)
+    ) {}
 }

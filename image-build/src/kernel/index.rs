@@ -12,7 +12,10 @@ impl Dependencies {
     pub fn parse(text: &str) -> Self {
         let line = |line: &str| {
             let (path, needed) = line.split_once(':')?;
-            Some((path.to_owned(), needed.split_whitespace().map(str::to_owned).collect()))
+            Some((
+                path.to_owned(),
+                needed.split_whitespace().map(str::to_owned).collect(),
+            ))
         };
         Self(text.lines().filter_map(line).collect())
     }
@@ -30,7 +33,8 @@ impl Dependencies {
     /// The modules of these names with all that they need. A name that is neither a module nor in `builtin` is an error: the
     /// kernel has renamed a driver, and the initrd would miss it silently.
     pub fn closure(&self, names: &[&str], builtin: &str) -> Result<BTreeSet<String>> {
-        let by_name: BTreeMap<String, &str> = self.paths().map(|path| (name_of(path), path)).collect();
+        let by_name: BTreeMap<String, &str> =
+            self.paths().map(|path| (name_of(path), path)).collect();
         let builtin: BTreeSet<String> = builtin.lines().map(name_of).collect();
         let mut chosen = BTreeSet::new();
         for name in names {
@@ -49,7 +53,11 @@ impl Dependencies {
     /// `modules.dep` for these modules, decompressed.
     pub fn text_for(&self, chosen: &BTreeSet<String>) -> String {
         let line = |path: &String| {
-            let needed: String = self.of(path).iter().map(|needed| format!(" {}", decompressed(needed))).collect();
+            let needed: String = self
+                .of(path)
+                .iter()
+                .map(|needed| format!(" {}", decompressed(needed)))
+                .collect();
             format!("{}:{needed}\n", decompressed(path))
         };
         chosen.iter().map(line).collect()
@@ -70,8 +78,16 @@ pub fn decompressed(path: &str) -> &str {
 /// Lines of `modules.alias` or `modules.softdep` whose module (the word at `position`) is chosen; comments go.
 pub fn lines_for(text: &str, position: usize, chosen: &BTreeSet<String>) -> String {
     let names: BTreeSet<String> = chosen.iter().map(|path| name_of(path)).collect();
-    let wanted = |line: &&str| line.split_whitespace().nth(position).is_some_and(|name| names.contains(&name.replace('-', "_"))) && !line.starts_with('#');
-    text.lines().filter(wanted).flat_map(|line| [line, "\n"]).collect()
+    let wanted = |line: &&str| {
+        line.split_whitespace()
+            .nth(position)
+            .is_some_and(|name| names.contains(&name.replace('-', "_")))
+            && !line.starts_with('#')
+    };
+    text.lines()
+        .filter(wanted)
+        .flat_map(|line| [line, "\n"])
+        .collect()
 }
 
 #[cfg(test)]
@@ -83,14 +99,21 @@ mod tests {
     #[test]
     fn a_module_brings_what_it_needs() {
         let deps = Dependencies::parse(DEP);
-        let chosen = deps.closure(&["ext4", "usb_storage", "loop"], "kernel/drivers/block/loop.ko\n").unwrap();
+        let chosen = deps
+            .closure(
+                &["ext4", "usb_storage", "loop"],
+                "kernel/drivers/block/loop.ko\n",
+            )
+            .unwrap();
         assert_eq!(chosen.len(), 4);
         assert!(deps.text_for(&chosen).starts_with("kernel/drivers/usb/usb-storage.ko:\nkernel/fs/ext4/ext4.ko: kernel/fs/jbd2/jbd2.ko kernel/lib/crc16.ko\n"));
     }
 
     #[test]
     fn an_unknown_module_is_named() {
-        let error = Dependencies::parse(DEP).closure(&["nvmee"], "").unwrap_err();
+        let error = Dependencies::parse(DEP)
+            .closure(&["nvmee"], "")
+            .unwrap_err();
         assert!(error.to_string().contains("nvmee"));
     }
 
@@ -99,6 +122,13 @@ mod tests {
         let chosen = BTreeSet::from(["kernel/drivers/usb/usb-storage.ko.xz".to_owned()]);
         let aliases = "# comment usb_storage\nalias usb:v* usb_storage\nalias pci:x snd\n";
         assert_eq!(lines_for(aliases, 2, &chosen), "alias usb:v* usb_storage\n");
-        assert_eq!(lines_for("softdep usb-storage pre: uas\nsoftdep snd pre: x\n", 1, &chosen), "softdep usb-storage pre: uas\n");
+        assert_eq!(
+            lines_for(
+                "softdep usb-storage pre: uas\nsoftdep snd pre: x\n",
+                1,
+                &chosen
+            ),
+            "softdep usb-storage pre: uas\n"
+        );
     }
 }

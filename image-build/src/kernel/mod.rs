@@ -17,7 +17,11 @@ use crate::tools::Tools;
 use crate::tree::{Tree, from_folder};
 
 /// This step's own text, as an input of its result.
-const SOURCES: [&str; 3] = [include_str!("mod.rs"), include_str!("trim.rs"), include_str!("index.rs")];
+const SOURCES: [&str; 3] = [
+    include_str!("mod.rs"),
+    include_str!("trim.rs"),
+    include_str!("index.rs"),
+];
 
 /// A prepared kernel: a folder with `vmlinuz`, `config`, `version` and `usr/lib/modules/<version>`.
 #[derive(Clone)]
@@ -57,10 +61,19 @@ impl Kernel {
 pub fn prepare(ctx: &Context, tools: &Tools) -> Result<Kernel> {
     let arch = ctx.arch.name();
     let fetched = debian::fetch(ctx, "kernel-fetch", &packages::kernel(arch), arch)?;
-    let key = Key::new("kernel").with(fetched.to_string_lossy().as_bytes()).with(SOURCES.concat());
-    let folder = ctx.cache.step(&ctx.progress, "kernel", key, |folder| build(ctx, tools, &fetched, folder))?;
-    let version = std::fs::read_to_string(folder.join("version")).context("reading the kernel's version")?;
-    Ok(Kernel { folder, version, packages: fetched.join(debian::LIST) })
+    let key = Key::new("kernel")
+        .with(fetched.to_string_lossy().as_bytes())
+        .with(SOURCES.concat());
+    let folder = ctx.cache.step(&ctx.progress, "kernel", key, |folder| {
+        build(ctx, tools, &fetched, folder)
+    })?;
+    let version =
+        std::fs::read_to_string(folder.join("version")).context("reading the kernel's version")?;
+    Ok(Kernel {
+        folder,
+        version,
+        packages: fetched.join(debian::LIST),
+    })
 }
 
 fn build(ctx: &Context, tools: &Tools, fetched: &Path, folder: &Path) -> Result<()> {
@@ -70,18 +83,31 @@ fn build(ctx: &Context, tools: &Tools, fetched: &Path, folder: &Path) -> Result<
     check(ctx, &config)?;
     std::fs::write(folder.join("config"), &config).context("writing the kernel's configuration")?;
     std::fs::write(folder.join("version"), &version).context("writing the kernel's version")?;
-    std::fs::write(folder.join("vmlinuz"), root.read(&format!("boot/vmlinuz-{version}"))?).context("writing the kernel")?;
+    std::fs::write(
+        folder.join("vmlinuz"),
+        root.read(&format!("boot/vmlinuz-{version}"))?,
+    )
+    .context("writing the kernel")?;
     let modules = folder.join("usr/lib/modules").join(&version);
     unpack(&root.below(&format!("usr/lib/modules/{version}")), &modules)?;
     depmod(ctx, tools, folder, &version)?;
     let dropped = trim::trim(&modules)?;
-    ctx.progress.say("kernel", &format!("{version}: left out {} modules, {} of them because they need another one of these", dropped.named + dropped.dependent, dropped.dependent));
+    ctx.progress.say(
+        "kernel",
+        &format!(
+            "{version}: left out {} modules, {} of them because they need another one of these",
+            dropped.named + dropped.dependent,
+            dropped.dependent
+        ),
+    );
     depmod(ctx, tools, folder, &version)
 }
 
 /// The one kernel in /boot.
 fn version_of(root: &Tree) -> Result<String> {
-    let mut versions = root.files_below("boot").filter_map(|(path, _)| path.strip_prefix("boot/vmlinuz-"));
+    let mut versions = root
+        .files_below("boot")
+        .filter_map(|(path, _)| path.strip_prefix("boot/vmlinuz-"));
     match (versions.next(), versions.next()) {
         (Some(version), None) => Ok(version.to_owned()),
         _ => bail!("finding the kernel: the packages do not hold exactly one /boot/vmlinuz-…"),
@@ -94,20 +120,30 @@ fn check(ctx: &Context, config: &str) -> Result<()> {
     for missing in report.missing(kernel_config::Need::Recommended) {
         ctx.progress.say("kernel", &missing.to_string());
     }
-    let required: Vec<String> = report.missing(kernel_config::Need::Required).map(|missing| missing.to_string()).collect();
+    let required: Vec<String> = report
+        .missing(kernel_config::Need::Required)
+        .map(|missing| missing.to_string())
+        .collect();
     if !required.is_empty() {
-        bail!("checking the kernel's configuration: {}", required.join("; "));
+        bail!(
+            "checking the kernel's configuration: {}",
+            required.join("; ")
+        );
     }
     Ok(())
 }
 
 fn unpack(modules: &Tree, folder: &Path) -> Result<()> {
-    for (path, content) in modules.iter().filter_map(|(path, entry)| match &entry.node {
-        crate::tree::Node::File(content) => Some((path, content)),
-        _ => None,
-    }) {
+    for (path, content) in modules
+        .iter()
+        .filter_map(|(path, entry)| match &entry.node {
+            crate::tree::Node::File(content) => Some((path, content)),
+            _ => None,
+        })
+    {
         let target = folder.join(path);
-        std::fs::create_dir_all(target.parent().unwrap_or(folder)).with_context(|| format!("unpacking {path}"))?;
+        std::fs::create_dir_all(target.parent().unwrap_or(folder))
+            .with_context(|| format!("unpacking {path}"))?;
         std::fs::write(&target, content.read()?).with_context(|| format!("unpacking {path}"))?;
     }
     Ok(())
@@ -115,6 +151,11 @@ fn unpack(modules: &Tree, folder: &Path) -> Result<()> {
 
 fn depmod(ctx: &Context, tools: &Tools, folder: &Path, version: &str) -> Result<()> {
     let mut command = tools.command("depmod");
-    command.arg("-b").arg(folder).args(["-m", "/usr/lib/modules", "-w", version]);
-    run(&ctx.progress, "kernel", &mut command).map(|_| ()).context("indexing the kernel's modules")
+    command
+        .arg("-b")
+        .arg(folder)
+        .args(["-m", "/usr/lib/modules", "-w", version]);
+    run(&ctx.progress, "kernel", &mut command)
+        .map(|_| ())
+        .context("indexing the kernel's modules")
 }

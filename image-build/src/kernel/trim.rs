@@ -9,7 +9,10 @@ use super::index::Dependencies;
 
 /// Folders below `kernel/` that go.
 const UNWANTED: &[(&str, &str)] = &[
-    ("drivers/accel", "AI accelerators need firmware that is not in the image"),
+    (
+        "drivers/accel",
+        "AI accelerators need firmware that is not in the image",
+    ),
     ("drivers/accessibility", "speech synthesizers"),
     ("drivers/atm", "no longer in use"),
     ("drivers/bluetooth", "no bluetooth daemon"),
@@ -37,7 +40,10 @@ const UNWANTED: &[(&str, &str)] = &[
     ("drivers/parport", "printers"),
     ("drivers/pcmcia", "no longer in use"),
     ("drivers/soundwire", "sound"),
-    ("drivers/staging", "drivers which the kernel's authors hold for unfinished"),
+    (
+        "drivers/staging",
+        "drivers which the kernel's authors hold for unfinished",
+    ),
     ("drivers/video", "graphics"),
     ("drivers/w1", "sensors"),
     ("fs/adfs", "disks of other systems"),
@@ -104,20 +110,38 @@ pub struct Dropped {
 
 /// Removes the unwanted modules from an indexed folder, and those which could not load without them.
 pub fn trim(folder: &Path) -> Result<Dropped> {
-    let text = std::fs::read_to_string(folder.join("modules.dep")).context("reading modules.dep")?;
+    let text =
+        std::fs::read_to_string(folder.join("modules.dep")).context("reading modules.dep")?;
     let all = Dependencies::parse(&text);
     let named: BTreeSet<&str> = all.paths().filter(|path| unwanted(path)).collect();
-    let dependent: Vec<&str> = all.paths().filter(|path| !named.contains(path) && all.of(path).iter().any(|needed| named.contains(needed.as_str()))).collect();
+    let dependent: Vec<&str> = all
+        .paths()
+        .filter(|path| {
+            !named.contains(path)
+                && all
+                    .of(path)
+                    .iter()
+                    .any(|needed| named.contains(needed.as_str()))
+        })
+        .collect();
     for path in named.iter().chain(&dependent) {
         std::fs::remove_file(folder.join(path)).with_context(|| format!("leaving out {path}"))?;
     }
-    Ok(Dropped { named: named.len(), dependent: dependent.len() })
+    Ok(Dropped {
+        named: named.len(),
+        dependent: dependent.len(),
+    })
 }
 
 /// `path` as in modules.dep: `kernel/drivers/…/x.ko.xz`.
 fn unwanted(path: &str) -> bool {
-    let Some(path) = path.strip_prefix("kernel/") else { return false };
-    UNWANTED.iter().any(|(folder, _)| crate::tree::is_below(path, folder)) && !KEPT.iter().any(|kept| path.starts_with(kept))
+    let Some(path) = path.strip_prefix("kernel/") else {
+        return false;
+    };
+    UNWANTED
+        .iter()
+        .any(|(folder, _)| crate::tree::is_below(path, folder))
+        && !KEPT.iter().any(|kept| path.starts_with(kept))
 }
 
 #[cfg(test)]
@@ -137,7 +161,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dep = "kernel/sound/snd.ko:\nkernel/drivers/x/loud.ko: kernel/sound/snd.ko\nkernel/fs/ext4.ko:\n";
         std::fs::write(folder.path().join("modules.dep"), dep).unwrap();
-        for path in ["kernel/sound/snd.ko", "kernel/drivers/x/loud.ko", "kernel/fs/ext4.ko"] {
+        for path in [
+            "kernel/sound/snd.ko",
+            "kernel/drivers/x/loud.ko",
+            "kernel/fs/ext4.ko",
+        ] {
             std::fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
             std::fs::write(folder.path().join(path), "").unwrap();
         }

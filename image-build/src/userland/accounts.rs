@@ -18,14 +18,46 @@ struct Group {
 
 /// Groups that packages' scripts would make. The ids are fixed for ever: they are on users' disks.
 const GROUPS: &[Group] = &[
-    Group { name: "netdev", gid: 100 + 2, members: "" },
-    Group { name: "messagebus", gid: MESSAGEBUS_GID, members: "" },
-    Group { name: "input", gid: 103, members: "" },
-    Group { name: "sgx", gid: 104, members: "" },
-    Group { name: "clock", gid: 105, members: "" },
-    Group { name: "kvm", gid: 106, members: "" },
-    Group { name: "render", gid: 107, members: "" },
-    Group { name: "rancher", gid: 1000, members: "" },
+    Group {
+        name: "netdev",
+        gid: 100 + 2,
+        members: "",
+    },
+    Group {
+        name: "messagebus",
+        gid: MESSAGEBUS_GID,
+        members: "",
+    },
+    Group {
+        name: "input",
+        gid: 103,
+        members: "",
+    },
+    Group {
+        name: "sgx",
+        gid: 104,
+        members: "",
+    },
+    Group {
+        name: "clock",
+        gid: 105,
+        members: "",
+    },
+    Group {
+        name: "kvm",
+        gid: 106,
+        members: "",
+    },
+    Group {
+        name: "render",
+        gid: 107,
+        members: "",
+    },
+    Group {
+        name: "rancher",
+        gid: 1000,
+        members: "",
+    },
 ];
 
 /// An account that can do nothing but own files and processes, or `rancher`.
@@ -39,9 +71,30 @@ struct User {
 }
 
 const USERS: &[User] = &[
-    User { name: "messagebus", uid: 101, gid: MESSAGEBUS_GID, full_name: "System Message Bus", home: "/nonexistent", shell: "/usr/sbin/nologin" },
-    User { name: "sshd", uid: 102, gid: NOGROUP, full_name: "sshd user", home: "/run/sshd", shell: "/usr/sbin/nologin" },
-    User { name: "rancher", uid: 1000, gid: 1000, full_name: "", home: "/home/rancher", shell: "/bin/bash" },
+    User {
+        name: "messagebus",
+        uid: 101,
+        gid: MESSAGEBUS_GID,
+        full_name: "System Message Bus",
+        home: "/nonexistent",
+        shell: "/usr/sbin/nologin",
+    },
+    User {
+        name: "sshd",
+        uid: 102,
+        gid: NOGROUP,
+        full_name: "sshd user",
+        home: "/run/sshd",
+        shell: "/usr/sbin/nologin",
+    },
+    User {
+        name: "rancher",
+        uid: 1000,
+        gid: 1000,
+        full_name: "",
+        home: "/home/rancher",
+        shell: "/bin/bash",
+    },
 ];
 
 /// Members of Debian's own groups.
@@ -49,7 +102,10 @@ const MEMBERS: &[(&str, &str)] = &[("sudo", "rancher")];
 
 /// Writes the four files. Fails when a package wants an account that is not in the lists above.
 pub fn write(root: &mut Tree) -> Result<()> {
-    let (passwd, group) = (passwd(&root.text("usr/share/base-passwd/passwd.master")?), group(&root.text("usr/share/base-passwd/group.master")?));
+    let (passwd, group) = (
+        passwd(&root.text("usr/share/base-passwd/passwd.master")?),
+        group(&root.text("usr/share/base-passwd/group.master")?),
+    );
     check_sysusers(root, &passwd, &group)?;
     root.file("etc/shadow", 0o640, locked(&passwd, "*:::::::"));
     root.file("etc/gshadow", 0o640, gshadow(&group));
@@ -64,30 +120,51 @@ pub fn write(root: &mut Tree) -> Result<()> {
 }
 
 fn passwd(master: &str) -> String {
-    let base = master.lines().filter(|line| !line.starts_with("_apt:")).map(|line| line.replacen(":*:", ":x:", 1));
-    let ours = USERS.iter().map(|user| format!("{}:x:{}:{}:{}:{}:{}", user.name, user.uid, user.gid, user.full_name, user.home, user.shell));
+    let base = master
+        .lines()
+        .filter(|line| !line.starts_with("_apt:"))
+        .map(|line| line.replacen(":*:", ":x:", 1));
+    let ours = USERS.iter().map(|user| {
+        format!(
+            "{}:x:{}:{}:{}:{}:{}",
+            user.name, user.uid, user.gid, user.full_name, user.home, user.shell
+        )
+    });
     lines(base.chain(ours))
 }
 
 fn group(master: &str) -> String {
     let base = master.lines().map(|line| {
         let name = line.split(':').next().unwrap_or_default();
-        let members = MEMBERS.iter().find(|(group, _)| *group == name).map_or("", |(_, members)| members);
+        let members = MEMBERS
+            .iter()
+            .find(|(group, _)| *group == name)
+            .map_or("", |(_, members)| members);
         format!("{}{members}", line.replacen(":*:", ":x:", 1))
     });
-    let ours = GROUPS.iter().map(|group| format!("{}:x:{}:{}", group.name, group.gid, group.members));
+    let ours = GROUPS
+        .iter()
+        .map(|group| format!("{}:x:{}:{}", group.name, group.gid, group.members));
     lines(base.chain(ours))
 }
 
 /// One line for each account: no password opens it. An empty day of the last change means that passwords do not age.
 fn locked(accounts: &str, rest: &str) -> String {
-    lines(accounts.lines().map(|line| format!("{}:{rest}", line.split(':').next().unwrap_or_default())))
+    lines(
+        accounts
+            .lines()
+            .map(|line| format!("{}:{rest}", line.split(':').next().unwrap_or_default())),
+    )
 }
 
 fn gshadow(group: &str) -> String {
     lines(group.lines().map(|line| {
         let mut fields = line.split(':');
-        format!("{}:*::{}", fields.next().unwrap_or_default(), fields.nth(2).unwrap_or_default())
+        format!(
+            "{}:*::{}",
+            fields.next().unwrap_or_default(),
+            fields.nth(2).unwrap_or_default()
+        )
     }))
 }
 
@@ -101,14 +178,19 @@ fn check_sysusers(root: &Tree, passwd: &str, group: &str) -> Result<()> {
         let text = String::from_utf8_lossy(&content.read()?).into_owned();
         for line in text.lines() {
             let mut words = line.split_whitespace();
-            let (kind, name) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let (kind, name) = (
+                words.next().unwrap_or_default(),
+                words.next().unwrap_or_default(),
+            );
             let known = match kind {
                 "u" | "u!" => has(passwd, name),
                 "g" => has(group, name),
                 _ => true,
             };
             if !known {
-                bail!("making accounts: {path} wants {name:?}: give it a fixed id in userland/accounts.rs");
+                bail!(
+                    "making accounts: {path} wants {name:?}: give it a fixed id in userland/accounts.rs"
+                );
             }
         }
     }
@@ -116,7 +198,9 @@ fn check_sysusers(root: &Tree, passwd: &str, group: &str) -> Result<()> {
 }
 
 fn has(accounts: &str, name: &str) -> bool {
-    accounts.lines().any(|line| line.split(':').next() == Some(name))
+    accounts
+        .lines()
+        .any(|line| line.split(':').next() == Some(name))
 }
 
 #[cfg(test)]
@@ -125,8 +209,16 @@ mod tests {
 
     fn root() -> Tree {
         let mut root = Tree::default();
-        root.file("usr/share/base-passwd/passwd.master", 0o644, "root:*:0:0:root:/root:/bin/bash\n_apt:*:42:65534::/nonexistent:/usr/sbin/nologin\n");
-        root.file("usr/share/base-passwd/group.master", 0o644, "root:*:0:\nsudo:*:27:\n");
+        root.file(
+            "usr/share/base-passwd/passwd.master",
+            0o644,
+            "root:*:0:0:root:/root:/bin/bash\n_apt:*:42:65534::/nonexistent:/usr/sbin/nologin\n",
+        );
+        root.file(
+            "usr/share/base-passwd/group.master",
+            0o644,
+            "root:*:0:\nsudo:*:27:\n",
+        );
         root
     }
 
@@ -134,7 +226,10 @@ mod tests {
     fn every_account_is_locked() {
         let mut root = root();
         write(&mut root).unwrap();
-        assert_eq!(root.text("etc/shadow").unwrap(), "root:*:::::::\nmessagebus:*:::::::\nsshd:*:::::::\nrancher:*:::::::\n");
+        assert_eq!(
+            root.text("etc/shadow").unwrap(),
+            "root:*:::::::\nmessagebus:*:::::::\nsshd:*:::::::\nrancher:*:::::::\n"
+        );
         let shadow = root.get("etc/shadow").unwrap();
         assert_eq!((shadow.mode, shadow.gid), (0o640, SHADOW_GID));
     }
@@ -143,13 +238,24 @@ mod tests {
     fn rancher_is_in_the_group_sudo() {
         let mut root = root();
         write(&mut root).unwrap();
-        assert!(root.text("etc/group").unwrap().contains("\nsudo:x:27:rancher\n"));
-        assert!(root.text("etc/gshadow").unwrap().contains("\nsudo:*::rancher\n"));
+        assert!(
+            root.text("etc/group")
+                .unwrap()
+                .contains("\nsudo:x:27:rancher\n")
+        );
+        assert!(
+            root.text("etc/gshadow")
+                .unwrap()
+                .contains("\nsudo:*::rancher\n")
+        );
     }
 
     #[test]
     fn ids_are_unique() {
-        for ids in [GROUPS.iter().map(|group| group.gid).collect::<Vec<_>>(), USERS.iter().map(|user| user.uid).collect()] {
+        for ids in [
+            GROUPS.iter().map(|group| group.gid).collect::<Vec<_>>(),
+            USERS.iter().map(|user| user.uid).collect(),
+        ] {
             let mut unique = ids.clone();
             unique.sort_unstable();
             unique.dedup();
@@ -160,7 +266,16 @@ mod tests {
     #[test]
     fn an_account_that_nobody_planned_is_an_error() {
         let mut root = root();
-        root.file("usr/lib/sysusers.d/new.conf", 0o644, "# a comment\nu newcomer - \"New\" /\n");
-        assert!(write(&mut root).unwrap_err().to_string().contains("newcomer"));
+        root.file(
+            "usr/lib/sysusers.d/new.conf",
+            0o644,
+            "# a comment\nu newcomer - \"New\" /\n",
+        );
+        assert!(
+            write(&mut root)
+                .unwrap_err()
+                .to_string()
+                .contains("newcomer")
+        );
     }
 }

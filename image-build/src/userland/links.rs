@@ -12,6 +12,11 @@ const ALTERNATIVES: &[(&str, &str)] = &[
     ("usr/bin/vim", "vim.tiny"),
     ("usr/bin/view", "vim.tiny"),
     ("usr/bin/which", "which.debianutils"),
+    ("usr/lib/firmware/regulatory.db", "regulatory.db-debian"),
+    (
+        "usr/lib/firmware/regulatory.db.p7s",
+        "regulatory.db.p7s-debian",
+    ),
     ("usr/sbin/iptables", "xtables-nft-multi"),
     ("usr/sbin/iptables-restore", "xtables-nft-multi"),
     ("usr/sbin/iptables-save", "xtables-nft-multi"),
@@ -55,6 +60,8 @@ mod tests {
         write(&mut root);
         assert!(exists(&root, "usr/bin/awk"));
         assert!(!exists(&root, "usr/bin/vi"));
-        assert!(matches!(&root.get("etc/resolv.conf").unwrap().node, Node::Link(target) if target == "/run/connman/resolv.conf"));
+        assert!(
+            matches!(&root.get("etc/resolv.conf").unwrap().node, Node::Link(target) if target == "/run/connman/resolv.conf")
+        );
     }
 }

@@ -26,7 +26,10 @@ pub fn usr_of(mut root: Tree, release: &str) -> Result<Tree> {
     links::write(&mut root);
     launch_helper(&mut root);
     var_folders(&mut root);
-    let identity = Identity { release, debian: debian.trim() };
+    let identity = Identity {
+        release,
+        debian: debian.trim(),
+    };
     root.file("usr/lib/os-release", 0o644, os_release(&identity));
     root.file("usr/lib/k3os/release", 0o644, format!("{release}\n"));
     root.rename("etc", "usr/etc");
@@ -46,7 +49,10 @@ fn certificates(root: &mut Tree) -> Result<()> {
             bundle.push(b'\n');
         }
     }
-    anyhow::ensure!(!bundle.is_empty(), "collecting certificates: the package ca-certificates holds none");
+    anyhow::ensure!(
+        !bundle.is_empty(),
+        "collecting certificates: the package ca-certificates holds none"
+    );
     root.remove("usr/share/ca-certificates");
     root.file("etc/ssl/certs/ca-certificates.crt", 0o644, bundle);
     Ok(())
@@ -66,7 +72,18 @@ fn var_folders(root: &mut Tree) {
     }
     root.link("var/run", "/run");
     root.link("var/lock", "/run/lock");
-    for folder in ["local/bin", "local/sbin", "local/lib", "local/share", "lib/rancher/k3os/ssh", "lib/misc", "log/k3os", "cache", "spool", "empty"] {
+    for folder in [
+        "local/bin",
+        "local/sbin",
+        "local/lib",
+        "local/share",
+        "lib/rancher/k3os/ssh",
+        "lib/misc",
+        "log/k3os",
+        "cache",
+        "spool",
+        "empty",
+    ] {
         root.dir(&format!("var/{folder}"), 0o755);
     }
     for private in ["var/lib/connman", "var/lib/iwd", "var/lib/rancher/k3os/ssh"] {
@@ -92,7 +109,10 @@ pub fn set_modes(usr: &mut Tree) {
             entry.mode = *mode;
         }
     }
-    let sudoers: Vec<String> = usr.files_below("etc/sudoers.d").map(|(path, _)| path.to_owned()).collect();
+    let sudoers: Vec<String> = usr
+        .files_below("etc/sudoers.d")
+        .map(|(path, _)| path.to_owned())
+        .collect();
     for path in sudoers {
         if let Some(entry) = usr.get_mut(&path) {
             entry.mode = 0o440;
@@ -102,7 +122,8 @@ pub fn set_modes(usr: &mut Tree) {
 
 /// Is this path a symbolic link or a file of the tree? (Follows nothing.)
 fn exists(root: &Tree, path: &str) -> bool {
-    root.get(path).is_some_and(|entry| !matches!(entry.node, Node::Dir))
+    root.get(path)
+        .is_some_and(|entry| !matches!(entry.node, Node::Dir))
 }
 
 #[cfg(test)]
@@ -112,8 +133,16 @@ mod tests {
     fn root() -> Tree {
         let mut root = Tree::default();
         root.file("etc/debian_version", 0o644, "13.7\n");
-        root.file("usr/share/base-passwd/passwd.master", 0o644, "root:*:0:0:root:/root:/bin/bash\n");
-        root.file("usr/share/base-passwd/group.master", 0o644, "root:*:0:\nsudo:*:27:\nshadow:*:42:\nnogroup:*:65534:\n");
+        root.file(
+            "usr/share/base-passwd/passwd.master",
+            0o644,
+            "root:*:0:0:root:/root:/bin/bash\n",
+        );
+        root.file(
+            "usr/share/base-passwd/group.master",
+            0o644,
+            "root:*:0:\nsudo:*:27:\nshadow:*:42:\nnogroup:*:65534:\n",
+        );
         root.file("usr/share/ca-certificates/mozilla/B.crt", 0o644, "B");
         root.file("usr/share/ca-certificates/mozilla/A.crt", 0o644, "A\n");
         root.file("usr/local/share/x", 0o644, "");
@@ -124,20 +153,44 @@ mod tests {
     #[test]
     fn etc_and_var_lie_below_usr() {
         let usr = usr_of(root(), "v1.2.3").unwrap();
-        assert!(usr.text("etc/passwd").unwrap().contains("rancher:x:1000:1000"));
-        assert!(usr.get("share/factory/var/tmp").is_some_and(|entry| entry.mode == 0o1777));
-        assert!(matches!(&usr.get("local").unwrap().node, Node::Link(target) if target == "../var/local"));
-        assert!(usr.text("lib/os-release").unwrap().contains("VERSION_ID=1.2.3\nDEBIAN_VERSION_FULL=13.7\n"));
+        assert!(
+            usr.text("etc/passwd")
+                .unwrap()
+                .contains("rancher:x:1000:1000")
+        );
+        assert!(
+            usr.get("share/factory/var/tmp")
+                .is_some_and(|entry| entry.mode == 0o1777)
+        );
+        assert!(
+            matches!(&usr.get("local").unwrap().node, Node::Link(target) if target == "../var/local")
+        );
+        assert!(
+            usr.text("lib/os-release")
+                .unwrap()
+                .contains("VERSION_ID=1.2.3\nDEBIAN_VERSION_FULL=13.7\n")
+        );
     }
 
     #[test]
     fn certificates_are_bundled_in_order_and_separated() {
-        assert_eq!(usr_of(root(), "v1").unwrap().text("etc/ssl/certs/ca-certificates.crt").unwrap(), "A\nB\n");
+        assert_eq!(
+            usr_of(root(), "v1")
+                .unwrap()
+                .text("etc/ssl/certs/ca-certificates.crt")
+                .unwrap(),
+            "A\nB\n"
+        );
     }
 
     #[test]
     fn programs_that_become_root_keep_doing_so() {
         let usr = usr_of(root(), "v1").unwrap();
-        assert_eq!(usr.get("lib/dbus-1.0/dbus-daemon-launch-helper").unwrap().mode, 0o4754);
+        assert_eq!(
+            usr.get("lib/dbus-1.0/dbus-daemon-launch-helper")
+                .unwrap()
+                .mode,
+            0o4754
+        );
     }
 }

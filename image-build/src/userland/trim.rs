@@ -21,16 +21,25 @@ const UNWANTED: &[(&str, &str)] = &[
     ("etc/issue*", "written at boot"),
     ("etc/logrotate.d", "our supervisor bounds its logs"),
     ("etc/network", "no ifupdown"),
-    ("etc/nftables.conf", "kube-proxy owns the rules; users bring their own"),
+    (
+        "etc/nftables.conf",
+        "kube-proxy owns the rules; users bring their own",
+    ),
     ("etc/rc*.d", "services are unit files"),
     ("etc/rmt", "tapes of other machines"),
     ("etc/runit", "services are unit files"),
     ("etc/sv", "services are unit files"),
-    ("etc/systemd", "no systemd; users' units come from the configuration"),
+    (
+        "etc/systemd",
+        "no systemd; users' units come from the configuration",
+    ),
     ("etc/ucf.conf", "no package manager"),
     ("etc/ufw", "no ufw"),
     ("etc/update-motd.d", "our own motd"),
-    ("packages.tsv", "the list of packages is an artefact of its own"),
+    (
+        "packages.tsv",
+        "the list of packages is an artefact of its own",
+    ),
     ("usr/bin/catchsegv", "debugging of C programs"),
     ("usr/bin/dpkg*", "no package manager"),
     ("usr/bin/perl*", "nothing in the image needs perl"),
@@ -46,17 +55,29 @@ const UNWANTED: &[(&str, &str)] = &[
     ("usr/lib/systemd/user-preset", "no user services"),
     ("usr/lib/udev/hwdb.d", "names of keyboards and mice"),
     ("usr/lib/valgrind", "debugging of C programs"),
-    ("usr/lib/x86_64-linux-gnu/e2fsprogs", "e2scrub needs LVM and cron"),
+    (
+        "usr/lib/x86_64-linux-gnu/e2fsprogs",
+        "e2scrub needs LVM and cron",
+    ),
     ("usr/lib/x86_64-linux-gnu/gconv", "UTF-8 only"),
-    ("usr/lib/x86_64-linux-gnu/perl*", "nothing in the image needs perl"),
+    (
+        "usr/lib/x86_64-linux-gnu/perl*",
+        "nothing in the image needs perl",
+    ),
     ("usr/sbin/dpkg*", "no package manager"),
     ("usr/share/applications", "no desktop"),
     ("usr/share/apport", "no crash reporter"),
     ("usr/share/base-files", "used by maintainer scripts only"),
     ("usr/share/base-passwd", "read already"),
-    ("usr/share/bash-completion", "the package bash-completion is not there"),
+    (
+        "usr/share/bash-completion",
+        "the package bash-completion is not there",
+    ),
     ("usr/share/bug", "documentation"),
-    ("usr/share/common-licenses", "the bill of materials and the sources of the release name them"),
+    (
+        "usr/share/common-licenses",
+        "the bill of materials and the sources of the release name them",
+    ),
     ("usr/share/debconf", "no package manager"),
     ("usr/share/debianutils", "used by maintainer scripts only"),
     ("usr/share/dict", "documentation"),
@@ -76,7 +97,10 @@ const UNWANTED: &[(&str, &str)] = &[
     ("usr/share/metainfo", "no desktop"),
     ("usr/share/openssh", "read by maintainer scripts only"),
     ("usr/share/pam", "the common files are in the overlay"),
-    ("usr/share/pam-configs", "the common files are in the overlay"),
+    (
+        "usr/share/pam-configs",
+        "the common files are in the overlay",
+    ),
     ("usr/share/perl*", "nothing in the image needs perl"),
     ("usr/share/pixmaps", "no desktop"),
     ("usr/share/polkit-1", "no polkit"),
@@ -99,7 +123,14 @@ const UNWANTED: &[(&str, &str)] = &[
 
 /// Debian's units that the supervisor starts or a user may enable; all others (sockets, timers, targets and what belongs to
 /// systemd itself) go.
-const UNITS: &[&str] = &["connman.service", "dbus.service", "iwd.service", "nftables.service", "ssh.service", "systemd-udevd.service"];
+const UNITS: &[&str] = &[
+    "connman.service",
+    "dbus.service",
+    "iwd.service",
+    "nftables.service",
+    "ssh.service",
+    "systemd-udevd.service",
+];
 
 /// Interpreters that are not in the image.
 const NO_INTERPRETER: &[&str] = &["perl", "python", "python3"];
@@ -116,20 +147,27 @@ pub fn trim(root: &mut Tree) -> Result<()> {
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
-    let Some((start, end)) = pattern.split_once('*') else { return pattern == path };
-    let rest = path.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+    let Some((start, end)) = pattern.split_once('*') else {
+        return pattern == path;
+    };
+    let rest = path
+        .strip_prefix(start)
+        .and_then(|rest| rest.strip_suffix(end));
     rest.is_some_and(|middle| !middle.contains('/'))
 }
 
 fn unwanted_unit(path: &str) -> bool {
-    path.strip_prefix("usr/lib/systemd/system/").is_some_and(|name| !UNITS.contains(&name))
+    path.strip_prefix("usr/lib/systemd/system/")
+        .is_some_and(|name| !UNITS.contains(&name))
 }
 
 fn scripts_without_interpreter(root: &Tree) -> Result<Vec<String>> {
     let mut scripts = Vec::new();
     for (path, content) in root.files_below("usr") {
         let executable = root.get(path).is_some_and(|entry| entry.mode & 0o111 != 0);
-        if executable && interpreter(content)?.is_some_and(|name| NO_INTERPRETER.contains(&name.as_str())) {
+        if executable
+            && interpreter(content)?.is_some_and(|name| NO_INTERPRETER.contains(&name.as_str()))
+        {
             scripts.push(path.to_owned());
         }
     }
@@ -142,9 +180,14 @@ fn interpreter(content: &Content) -> Result<Option<String>> {
     let mut head = Vec::new();
     content.open()?.take(128).read_to_end(&mut head)?;
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let Some(command) = line.strip_prefix(b"#!") else { return Ok(None) };
+    let Some(command) = line.strip_prefix(b"#!") else {
+        return Ok(None);
+    };
     let command = String::from_utf8_lossy(command).into_owned();
-    let name = command.split_whitespace().map(|word| word.rsplit('/').next().unwrap_or(word)).find(|name| *name != "env");
+    let name = command
+        .split_whitespace()
+        .map(|word| word.rsplit('/').next().unwrap_or(word))
+        .find(|name| *name != "env");
     Ok(name.map(str::to_owned))
 }
 
@@ -154,7 +197,11 @@ fn dangling_links(root: &Tree) -> Vec<String> {
     let in_programs = |path: &str| folders.iter().any(|folder| is_below(path, folder));
     root.iter()
         .filter(|(path, entry)| match &entry.node {
-            Node::Link(target) => in_programs(path) && !target.contains('/') && root.get(&sibling(path, target)).is_none(),
+            Node::Link(target) => {
+                in_programs(path)
+                    && !target.contains('/')
+                    && root.get(&sibling(path, target)).is_none()
+            }
             _ => false,
         })
         .map(|(path, _)| path.to_owned())
@@ -162,7 +209,8 @@ fn dangling_links(root: &Tree) -> Vec<String> {
 }
 
 fn sibling(path: &str, name: &str) -> String {
-    path.rsplit_once('/').map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}"))
+    path.rsplit_once('/')
+        .map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}"))
 }
 
 #[cfg(test)]
@@ -192,13 +240,24 @@ mod tests {
         root.file("usr/share/example", 0o644, "#!/usr/bin/perl\n");
         trim(&mut root).unwrap();
         let left: Vec<&str> = root.iter().map(|(path, _)| path).collect();
-        assert_eq!(left, ["usr", "usr/bin", "usr/bin/shell", "usr/share", "usr/share/example"]);
+        assert_eq!(
+            left,
+            [
+                "usr",
+                "usr/bin",
+                "usr/bin/shell",
+                "usr/share",
+                "usr/share/example"
+            ]
+        );
     }
 
     #[test]
     fn only_chosen_units_stay() {
         assert!(unwanted_unit("usr/lib/systemd/system/ssh.socket"));
-        assert!(unwanted_unit("usr/lib/systemd/system/multi-user.target.wants"));
+        assert!(unwanted_unit(
+            "usr/lib/systemd/system/multi-user.target.wants"
+        ));
         assert!(!unwanted_unit("usr/lib/systemd/system/dbus.service"));
         assert!(!unwanted_unit("usr/lib/systemd/system"));
     }
