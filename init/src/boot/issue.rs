@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use system::net::Address;
 
 /// agetty shows this folder's files after `/etc/issue`, and again when one of them changes.
 const FOLDER: &str = "/run/issue.d";
@@ -18,6 +19,8 @@ pub struct Issue<'a> {
     pub mode: &'a str,
     /// How the Kubernetes node is, in words.
     pub node: &'a str,
+    /// The machine's addresses.
+    pub addresses: &'a [Address],
 }
 
 impl Issue<'_> {
@@ -31,13 +34,15 @@ impl Issue<'_> {
             .with_context(|| format!("writing {STATE_FILE}"))
     }
 
-    /// The text, with agetty's escapes (`\4`, `\6`: addresses, which agetty keeps true by itself).
+    /// The text, with agetty's escapes for the host's name, the terminal and the kernel.
     fn text(&self) -> String {
         let Self {
             release,
             mode,
             node,
+            addresses,
         } = self;
+        let addresses = address_line(addresses);
         let login = match *mode {
             "live" | "install" => {
                 "Log in as rancher, without a password here; by ssh with a key. To install: sudo k3os install"
@@ -47,9 +52,20 @@ impl Issue<'_> {
             }
         };
         format!(
-            "\nk3OS {release} ({mode}) \\n on \\l, kernel \\r\nIPv4 \\4   IPv6 \\6\nKubernetes: {node}\n{login}\n\n"
+            "\nk3OS {release} ({mode}) \\n on \\l, kernel \\r\nAddresses: {addresses}\nKubernetes: {node}\n{login}\n\n"
         )
     }
+}
+
+fn address_line(addresses: &[Address]) -> String {
+    if addresses.is_empty() {
+        return "none yet".to_string();
+    }
+    let shown: Vec<String> = addresses
+        .iter()
+        .map(|address| format!("{} ({})", address.ip, address.interface))
+        .collect();
+    shown.join(", ")
 }
 
 #[cfg(test)]
@@ -63,11 +79,22 @@ mod tests {
                 release: "v1",
                 mode,
                 node: "starting",
+                addresses: &[],
             }
             .text()
         };
         assert!(issue("live").contains("without a password"));
         assert!(!issue("disk").contains("without a password"));
         assert!(issue("disk").contains("Kubernetes: starting"));
+        assert!(issue("disk").contains("Addresses: none yet"));
+    }
+
+    #[test]
+    fn addresses_are_shown_with_their_interface() {
+        let address = Address {
+            interface: "eth0".into(),
+            ip: "10.0.2.15".parse().unwrap(),
+        };
+        assert_eq!(address_line(&[address]), "10.0.2.15 (eth0)");
     }
 }

@@ -1,6 +1,6 @@
 //! The kernel's file systems that the services need, beyond those that the first stage brought along.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use system::console;
@@ -59,6 +59,6 @@ fn optional() -> Vec<Mount> {
 }
 
 /// In /sys only the kernel makes folders: a missing one means that it lacks the feature.
-fn parent_exists(target: &PathBuf) -> bool {
+fn parent_exists(target: &Path) -> bool {
     !target.starts_with("/sys") || target.is_dir()
 }

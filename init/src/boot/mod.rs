@@ -1,6 +1,7 @@
 //! The second stage: `/usr/sbin/init` from the release's own squashfs, up to the running supervisor and its end.
 
 mod gettys;
+mod homes;
 mod identity;
 mod issue;
 mod kernel_fs;
@@ -55,6 +56,7 @@ fn prepare(cmdline: &str) {
     steps.optional("establishing the machine's identity", || {
         identity::establish(Path::new("/"))
     });
+    steps.optional("making home folders", homes::make);
     steps.optional("applying the release's kernel settings", || {
         sysctl_files::apply(Path::new("/etc/sysctl.d"))
     });
@@ -71,13 +73,7 @@ fn prepare(cmdline: &str) {
 
 /// Applies a phase. What is wrong with it is told line by line; the rest of it was applied.
 fn apply(phase: Phase, cmdline: &str) -> Result<()> {
-    let summary = phases::run(
-        phase,
-        Path::new("/"),
-        cmdline,
-        &Machine::default(),
-        &mut tell,
-    );
+    let summary = phases::run(phase, Path::new("/"), cmdline, &Machine, &mut tell);
     let failures = summary.failed + summary.errors;
     ensure!(
         failures == 0,

@@ -2,6 +2,7 @@
 
 use supervisor::Event;
 use system::console;
+use system::net::addresses;
 
 use super::issue::Issue;
 use crate::events::record;
@@ -18,6 +19,8 @@ const NODE_WORDS: [(&str, &str); 5] = [
     ),
 ];
 
+/// The unit that is ready when the network is.
+const NETWORK: &str = "k3os-wait-online.service";
 /// The unit that runs Kubernetes.
 const KUBERNETES: &str = "k3s.service";
 
@@ -45,6 +48,7 @@ impl Status {
             release: &self.release,
             mode: &self.mode,
             node: self.node,
+            addresses: &addresses(),
         };
         if let Err(error) = issue.write() {
             console::log_to_kernel(&format!("{error:#}"));
@@ -54,13 +58,17 @@ impl Status {
     /// Takes an event of the supervisor.
     pub fn take(&mut self, event: &Event) {
         record(event);
-        if let Some(words) = node_words(event)
-            && words != self.node
-        {
+        let words = node_words(event).unwrap_or(self.node);
+        if words != self.node || is_network_news(event) {
             self.node = words;
             self.show();
         }
     }
+}
+
+/// The network came up: there are addresses to show.
+fn is_network_news(event: &Event) -> bool {
+    event.source == NETWORK && event.event == "ready"
 }
 
 fn node_words(event: &Event) -> Option<&'static str> {

@@ -1,13 +1,13 @@
 //! `k3os config`: applying and showing the configuration.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use phases::Phase;
-use phases::cli::{self, Answer};
+use phases::cli::{self, Answer, Stream};
 use system::host::Machine;
 use system::power::kernel_cmdline;
 
@@ -59,33 +59,30 @@ enum ConfigCommand {
         /// A key such as k3os.labels; all when absent
         key: Option<String>,
     },
+    /// Show what applying the configuration now would change, and what it would start anew
+    Diff,
+    /// Print the configuration's JSON Schema
+    Schema,
 }
 
-/// Does what the arguments say and prints the answer.
+/// Does what the arguments say.
 ///
 /// # Errors
 /// When the kernel's command line is needed and cannot be read, or a phase is to be applied to another root.
 pub fn main(arguments: &ConfigArguments) -> Result<ExitCode> {
-    let answer = answer(arguments)?;
-    // A reader that went away (`| head`) is no failure of ours.
-    let _ = std::io::stdout().write_all(answer.text.as_bytes());
-    let _ = std::io::stderr().write_all(answer.notes.as_bytes());
-    Ok(ExitCode::from(answer.code))
-}
-
-fn answer(arguments: &ConfigArguments) -> Result<Answer> {
-    let root = arguments.place.root.clone().unwrap_or_else(|| "/".into());
     let cmdline = arguments.place.cmdline()?;
-    match &arguments.command {
-        Some(ConfigCommand::Validate { files }) => Ok(cli::validate(&root, &cmdline, files)),
-        Some(ConfigCommand::Explain { key }) => Ok(cli::explain(&root, &cmdline, key.as_deref())),
-        None if arguments.dump => Ok(cli::dump(&root, &cmdline)),
-        None if arguments.dump_json => Ok(cli::dump_json(&root, &cmdline)),
-        None => apply(arguments, &root, &cmdline),
+    match arguments.shown(&cmdline) {
+        Some(answer) => {
+            print(Stream::Output, &answer.text);
+            print(Stream::Errors, &answer.notes);
+            Ok(ExitCode::from(answer.code))
+        }
+        None => apply(arguments, &cmdline),
     }
 }
 
-fn apply(arguments: &ConfigArguments, root: &std::path::Path, cmdline: &str) -> Result<Answer> {
+/// Applies a phase, telling each step as soon as it is done: fetching keys may take long.
+fn apply(arguments: &ConfigArguments, cmdline: &str) -> Result<ExitCode> {
     anyhow::ensure!(
         arguments.place.root.is_none(),
         "--root only shows a configuration; give --dump, --dump-json, validate or explain with it"
@@ -94,10 +91,42 @@ fn apply(arguments: &ConfigArguments, root: &std::path::Path, cmdline: &str) -> 
         nix::unistd::geteuid().is_root(),
         "applying the configuration must be run as root (use sudo)"
     );
-    Ok(cli::apply(arguments.phase(), root, cmdline, &Machine))
+    let mut tell = |stream, line: &str| print(stream, &format!("{line}\n"));
+    let code = cli::apply_telling(
+        arguments.phase(),
+        Path::new("/"),
+        cmdline,
+        &Machine,
+        &mut tell,
+    );
+    Ok(ExitCode::from(code))
+}
+
+/// A reader that went away (`| head`) is no failure of ours.
+fn print(stream: Stream, text: &str) {
+    let _ = match stream {
+        Stream::Output => std::io::stdout().write_all(text.as_bytes()),
+        Stream::Errors => std::io::stderr().write_all(text.as_bytes()),
+    };
 }
 
 impl ConfigArguments {
+    /// What is to be shown; nothing when a phase is to be applied.
+    fn shown(&self, cmdline: &str) -> Option<Answer> {
+        let root = self.place.root.as_deref().unwrap_or(Path::new("/"));
+        match &self.command {
+            Some(ConfigCommand::Validate { files }) => Some(cli::validate(root, cmdline, files)),
+            Some(ConfigCommand::Explain { key }) => {
+                Some(cli::explain(root, cmdline, key.as_deref()))
+            }
+            Some(ConfigCommand::Diff) => Some(cli::diff(root, cmdline, &Machine)),
+            Some(ConfigCommand::Schema) => Some(cli::schema()),
+            None if self.dump => Some(cli::dump(root, cmdline)),
+            None if self.dump_json => Some(cli::dump_json(root, cmdline)),
+            None => None,
+        }
+    }
+
     fn phase(&self) -> Phase {
         match self {
             Self { initrd: true, .. } => Phase::Initrd,
