@@ -114,10 +114,16 @@ impl Client {
         }
     }
 
-    /// Whether `/readyz` says ok.
-    pub async fn is_ready(&self) -> bool {
-        let answer = tokio::time::timeout(REQUEST_LIMIT, self.open("/readyz"));
-        matches!(answer.await, Ok(Ok(response)) if response.status() == StatusCode::OK)
+    /// Whether a health check says ok.
+    pub async fn is_ok(&self, path: &str) -> bool {
+        let answer = tokio::time::timeout(REQUEST_LIMIT, async {
+            let response = self.open(path).await?;
+            let status = response.status();
+            // Read to its end, so that the connection serves again.
+            response.into_body().collect().await.map_err(connection)?;
+            Ok::<_, Error>(status)
+        });
+        matches!(answer.await, Ok(Ok(StatusCode::OK)))
     }
 
     /// GET of an endless answer.

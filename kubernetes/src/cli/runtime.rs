@@ -27,6 +27,9 @@ pub struct RuntimeArgs {
     /// Registries: mirrors and credentials
     #[arg(long, default_value = "/etc/rancher/k3s/registries.yaml")]
     pub private_registry: PathBuf,
+    /// Port on the loopback interface by which this node's own components reach the API
+    #[arg(long, env = "K3S_LB_SERVER_PORT", default_value_t = 6444)]
+    pub lb_server_port: u16,
     /// Log in detail
     #[arg(long, env = "K3S_DEBUG", num_args = 0..=1, default_missing_value = "true", default_value_t = false, require_equals = true, action = clap::ArgAction::Set)]
     pub debug: bool,

@@ -73,7 +73,6 @@ const FLAGS: &[Flag] = &[
     Flag("image-service-endpoint", Value, Refuse, "use --kubelet-arg=image-service-endpoint=…"),
     Flag("kube-cloud-controller-manager-arg", Value, Warn, "there is no cloud controller"),
     Flag("kine-tls", Switch, Refuse, "kine listens on a Unix socket only"),
-    Flag("lb-server-port", Value, Warn, "there is no client load balancer"),
     Flag("multi-cluster-cidr", Switch, Refuse, "upstream Kubernetes has removed it"),
     Flag("no-flannel", Switch, Refuse, "k3s renamed it: use --flannel-backend=none"),
     Flag("node-external-dns", Value, Refuse, "it needs a cloud controller, and there is none"),

@@ -40,6 +40,12 @@ pub fn sort_for_apply(objects: &mut [Value]) {
     });
 }
 
+/// Whether an object brings pods, which have to wait for a node.
+pub fn runs_pods(object: &Value) -> bool {
+    let kind = object.get("kind").and_then(Value::as_str);
+    matches!(kind, Some("Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "Job" | "Pod"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,8 +11,6 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use crate::events::Events;
 
-/// Looked at again at the latest after this: also the time after which what failed is tried again.
-const AT_LATEST: Duration = Duration::from_secs(15);
 /// Time for a writer to finish.
 const SETTLE: Duration = Duration::from_millis(150);
 
@@ -85,10 +83,10 @@ impl Changes {
         Changes { inotify: watch(folder).ok() }
     }
 
-    /// Returns a moment after a change, or after a few seconds.
-    pub async fn next(&self) {
-        let Some(inotify) = &self.inotify else { return tokio::time::sleep(AT_LATEST).await };
-        if tokio::time::timeout(AT_LATEST, inotify.next()).await.is_ok() {
+    /// Returns a moment after a change, or after `limit`.
+    pub async fn next(&self, limit: Duration) {
+        let Some(inotify) = &self.inotify else { return tokio::time::sleep(limit).await };
+        if tokio::time::timeout(limit, inotify.next()).await.is_ok() {
             tokio::time::sleep(SETTLE).await;
             inotify.drain();
         }
@@ -133,7 +131,7 @@ mod tests {
         runtime.block_on(async {
             let changes = Changes::listen(dir.path());
             fs::write(dir.path().join("a.yaml"), "x")?;
-            tokio::time::timeout(Duration::from_secs(3), changes.next()).await?;
+            tokio::time::timeout(Duration::from_secs(3), changes.next(Duration::from_secs(60))).await?;
             Ok(())
         })
     }

@@ -2,54 +2,101 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::documents;
 use super::folder::{self, Changes, Contents};
 use super::record::Record;
 use crate::api::{Applier, Client, ObjectRef};
 
+/// What failed is tried again after this; the pause doubles up to [`LOOK_AGAIN`].
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+/// The folder is looked at again at the latest after this.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
+
+/// What runs pods is applied when `node` says that there is a node to run them, at the latest after this: the scheduler
+/// puts a pod aside for a second or more when it finds no node for it.
+const WAIT_FOR_NODE: Duration = Duration::from_secs(30);
+
 /// Keeps the manifests in `folder` applied for ever; `record` is the file that remembers what was applied. A manifest
 /// that fails is reported, tried again, and does not stop the others.
 ///
 /// # Errors
 /// Only a record that cannot be read.
-pub async fn keep_applied(client: &Client, folder: &Path, record: &Path) -> Result<std::convert::Infallible> {
-    let mut keeper = Keeper { client, record: Record::load(record)?, done: HashMap::new() };
+pub async fn keep_applied(
+    client: &Client,
+    folder: &Path,
+    record: &Path,
+    node: watch::Receiver<bool>,
+) -> Result<std::convert::Infallible> {
+    let deadline = Instant::now() + WAIT_FOR_NODE;
+    let mut keeper = Keeper { client, node, deadline, record: Record::load(record)?, done: HashMap::new(), reported: HashMap::new() };
+    let mut pause = FIRST_RETRY;
     loop {
         let changes = Changes::listen(folder);
-        keeper.round(folder::read(folder)).await;
-        changes.next().await;
+        match keeper.round(folder::read(folder)).await {
+            0 => {
+                pause = FIRST_RETRY;
+                changes.next(LOOK_AGAIN).await;
+            }
+            _ => {
+                changes.next(pause).await;
+                pause = (pause * 2).min(LOOK_AGAIN);
+            }
+        }
     }
 }
 
 struct Keeper<'a> {
     client: &'a Client,
+    node: watch::Receiver<bool>,
+    deadline: Instant,
     record: Record,
     /// The texts that were applied without an error.
     done: HashMap<String, Vec<u8>>,
+    /// What was last said about a manifest.
+    reported: HashMap<String, Vec<String>>,
 }
 
 impl Keeper<'_> {
-    async fn round(&mut self, contents: Contents) {
+    /// Applies what is new or failed before, removes what has gone; returns the number of failures.
+    async fn round(&mut self, contents: Contents) -> usize {
         let mut applier = Applier::new(self.client);
+        let mut count = 0;
         for (name, text) in &contents.files {
             if self.done.get(name) != Some(text) {
                 let failures = self.apply_text(&mut applier, name, text).await;
                 if failures.is_empty() {
                     self.done.insert(name.clone(), text.clone());
                 }
-                report(name, &failures);
+                count += self.report(name, &failures);
             }
         }
         for name in self.record.names() {
             if !contents.files.contains_key(&name) && !contents.skipped.contains(&name) {
                 self.done.remove(&name);
-                report(&name, &self.apply_objects(&mut applier, &name, Vec::new()).await);
+                let failures = self.apply_objects(&mut applier, &name, Vec::new()).await;
+                count += self.report(&name, &failures);
             }
         }
+        count
+    }
+
+    /// Prints failures, unless they are the same as the last time; returns their number.
+    fn report(&mut self, name: &str, failures: &[anyhow::Error]) -> usize {
+        let words: Vec<String> = failures.iter().map(|failure| format!("{failure:#}")).collect();
+        if self.reported.get(name) != Some(&words) {
+            for failure in &words {
+                println!("k3s: manifest {name}: {failure}");
+            }
+            self.reported.insert(name.into(), words);
+        }
+        failures.len()
     }
 
     async fn apply_text(&mut self, applier: &mut Applier, name: &str, text: &[u8]) -> Vec<anyhow::Error> {
@@ -70,6 +117,9 @@ impl Keeper<'_> {
         };
         let mut failures = Vec::new();
         for object in &objects {
+            if documents::runs_pods(object) {
+                let _ = tokio::time::timeout_at(self.deadline, self.node.wait_for(|ready| *ready)).await;
+            }
             failures.extend(applier.apply(object).await.err());
         }
         for object in gone {
@@ -80,11 +130,5 @@ impl Keeper<'_> {
         }
         failures.extend(self.record.set(name, kept).err());
         failures
-    }
-}
-
-fn report(name: &str, failures: &[anyhow::Error]) {
-    for failure in failures {
-        println!("k3s: manifest {name}: {failure:#}");
     }
 }

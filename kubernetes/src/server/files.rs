@@ -30,12 +30,13 @@ pub fn credentials(settings: &Settings) -> Result<Option<&'static str>> {
         durable::write_if_changed(&paths.agent(ca), read(&paths.tls(ca))?, 0o644)?;
     }
     let url = settings.api_url();
-    component_kubeconfigs(paths, &url)?;
+    let gateway = format!("https://127.0.0.1:{}", settings.args.runtime.lb_server_port);
+    component_kubeconfigs(paths, &url, &gateway)?;
     admin_kubeconfig(settings, &url)?;
     token(settings)
 }
 
-fn component_kubeconfigs(paths: &Paths, url: &str) -> Result<()> {
+fn component_kubeconfigs(paths: &Paths, url: &str, gateway: &str) -> Result<()> {
     for (file, stem) in [("controller", "client-controller"), ("scheduler", "client-scheduler")] {
         let pair = |extension: &str| paths.tls(&format!("{stem}.{extension}"));
         let target = paths.cred(&format!("{file}.kubeconfig"));
@@ -44,7 +45,7 @@ fn component_kubeconfigs(paths: &Paths, url: &str) -> Result<()> {
     for (file, stem) in [("kubelet", "client-kubelet"), ("kubeproxy", "client-kube-proxy")] {
         let pair = |extension: &str| paths.agent(&format!("{stem}.{extension}"));
         let target = paths.agent(&format!("{file}.kubeconfig"));
-        component_kubeconfig(&target, url, &paths.agent("server-ca.crt"), &pair("crt"), &pair("key"))?;
+        component_kubeconfig(&target, gateway, &paths.agent("server-ca.crt"), &pair("crt"), &pair("key"))?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod address;
 mod endpoints;
 mod files;
+mod gateway;
 mod node;
 mod ready;
 mod resolv;

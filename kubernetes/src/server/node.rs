@@ -1,5 +1,6 @@
 //! The order in which things come up, and go down.
 
+use std::cell::OnceCell;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,7 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use tokio::net::UnixStream;
+use tokio::sync::watch;
 
+use super::gateway::Gateway;
 use super::{address, endpoints, files, ready, services};
 use crate::api::{Applier, Client};
 use crate::{local_path, manifests};
@@ -26,47 +29,46 @@ pub struct Node {
     settings: Settings,
     notifier: Notifier,
     cgroups: Cgroups,
-    containerd: Option<Service>,
-    server: Option<Service>,
-    agent: Option<Service>,
+    containerd: OnceCell<Service>,
+    server: OnceCell<Service>,
+    agent: OnceCell<Service>,
+    addresses: watch::Sender<Vec<IpAddr>>,
 }
 
 impl Node {
     /// Nothing runs yet.
     pub fn new(settings: Settings, notifier: Notifier) -> Self {
         let cgroups = Cgroups::delegated();
-        Node { settings, notifier, cgroups, containerd: None, server: None, agent: None }
+        let (containerd, server, agent) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Node { settings, notifier, cgroups, containerd, server, agent, addresses: watch::Sender::default() }
     }
 
     /// Brings everything up and keeps it so. Ends only by an error, or by being dropped; then [`Node::stop`] is to be
     /// called.
-    pub async fn run(&mut self) -> Result<Infallible> {
+    pub async fn run(&self) -> Result<Infallible> {
         let changes = Changes::listen();
+        let gateway = Gateway::bind(self.settings.args.runtime.lb_server_port, &self.settings.api_url()).await?;
         self.start_containerd()?;
         self.start_server()?;
         let client = self.client()?;
-        let addresses = self.start_agent(&changes, &client).await?;
-        let settings = self.settings.clone();
-        let record = settings.paths.server("applied.json");
-        let folder = settings.paths.manifests();
         tokio::select! {
-            failed = manifests::keep_applied(&client, &folder, &record) => failed,
-            failed = self.follow(&changes, &client, addresses) => failed,
-            never = local_path::provision(&client, &settings.node_name, &settings.storage) => match never {},
+            never = gateway.serve() => match never {},
+            failed = self.run_node(&changes) => failed,
+            failed = self.run_cluster(&client, &gateway) => failed,
         }
     }
 
-    fn start_containerd(&mut self) -> Result<()> {
+    fn start_containerd(&self) -> Result<()> {
         let subnets = self.settings.first_node_networks();
         files::cni(&self.settings, &subnets).context("configuring the pods' network")?;
         if self.settings.args.runtime.container_runtime_endpoint.is_none() {
             files::containerd(&self.settings).context("configuring containerd")?;
-            self.containerd = Some(services::containerd(&self.settings, &self.cgroups));
+            self.containerd.get_or_init(|| services::containerd(&self.settings, &self.cgroups));
         }
         Ok(())
     }
 
-    fn start_server(&mut self) -> Result<()> {
+    fn start_server(&self) -> Result<()> {
         self.notifier.status("preparing certificates");
         self.prepare_pki(&address::known(&self.settings))?;
         if let Some(words) = files::credentials(&self.settings).context("preparing credentials")? {
@@ -74,8 +76,9 @@ impl Node {
         }
         self.notifier.event(Event::PkiReady);
         files::server(&self.settings).context("configuring the server")?;
-        self.server = Some(services::server(&self.settings, &self.cgroups));
+        self.server.get_or_init(|| services::server(&self.settings, &self.cgroups));
         self.notifier.event(Event::ServerStarted);
+        self.notifier.status("waiting for the API");
         files::bundled_manifests(&self.settings)
     }
 
@@ -92,41 +95,60 @@ impl Node {
         Client::new(&url, &tls("server-ca.crt"), &tls("client-supervisor.crt"), &tls("client-supervisor.key"))
     }
 
-    /// Waits for containerd, an address and the API, side by side, then starts the agent.
-    async fn start_agent(&mut self, changes: &Changes, client: &Client) -> Result<Vec<IpAddr>> {
-        self.notifier.status("waiting for the API");
+    /// The node's side: containerd and an address, then the agent; from then on the address is followed.
+    async fn run_node(&self, changes: &Changes) -> Result<Infallible> {
         let containerd = async {
             wait_for_containerd(&self.settings).await;
             self.notifier.event(Event::ContainerdReady);
         };
-        let api = async {
-            ready::api(client).await;
-            self.notifier.event(Event::ApiReady);
-        };
-        let ((), (), found) = tokio::join!(containerd, api, address::wait(&self.settings, changes));
-        let (addresses, words) = found?;
+        let ((), found) = tokio::join!(containerd, address::wait(&self.settings, changes));
+        let (mut addresses, words) = found?;
         if let Some(words) = words {
             self.notifier.status(&words);
         }
-        self.prepare_pki(&addresses)?;
-        files::agent(&self.settings, &addresses).context("configuring the agent")?;
-        self.agent = Some(services::agent(&self.settings, &self.cgroups));
-        Ok(addresses)
-    }
-
-    /// Reports the node and its pods as they come up; then follows the node's address.
-    async fn follow(&self, changes: &Changes, client: &Client, addresses: Vec<IpAddr>) -> Result<Infallible> {
-        let up = async {
-            self.report(client).await;
-            std::future::pending::<Infallible>().await
-        };
-        tokio::select! {
-            never = up => match never {},
-            failed = self.follow_address(changes, client, addresses) => failed,
+        self.configure_agent(&addresses)?;
+        let agent = self.agent.get_or_init(|| services::agent(&self.settings, &self.cgroups));
+        loop {
+            let address = address::changed(&self.settings, changes, &addresses).await;
+            self.notifier.status(&format!("the node's address is now {address}"));
+            addresses = vec![address];
+            self.configure_agent(&addresses)?;
+            agent.restart();
         }
     }
 
-    async fn report(&self, client: &Client) {
+    fn configure_agent(&self, addresses: &[IpAddr]) -> Result<()> {
+        self.prepare_pki(addresses)?;
+        files::agent(&self.settings, addresses).context("configuring the agent")?;
+        self.addresses.send_replace(addresses.to_vec());
+        Ok(())
+    }
+
+    /// The cluster's side: once the API serves, manifests, endpoints and volumes are kept, and progress is reported.
+    async fn run_cluster(&self, client: &Client, gateway: &Gateway) -> Result<Infallible> {
+        ready::serving(client).await;
+        gateway.open();
+        let settings = &self.settings;
+        let (folder, record) = (settings.paths.manifests(), settings.paths.server("applied.json"));
+        let (up, node) = watch::channel(false);
+        let node_up = async {
+            ready::schedulable(client, &settings.node_name).await;
+            up.send_replace(true);
+            std::future::pending().await
+        };
+        tokio::select! {
+            never = node_up => never,
+            failed = manifests::keep_applied(client, &folder, &record, node) => failed,
+            never = self.publish(client) => match never {},
+            never = local_path::provision(client, &settings.node_name, &settings.storage) => match never {},
+            never = self.report(client) => match never {},
+        }
+    }
+
+    /// Reports the API, the node and its pods as they come up.
+    async fn report(&self, client: &Client) -> Infallible {
+        ready::api(client).await;
+        self.notifier.event(Event::ApiReady);
         self.notifier.status("waiting for the node");
         let name = &self.settings.node_name;
         ready::node(client, name).await;
@@ -139,6 +161,7 @@ impl Node {
         }
         self.notifier.event(Event::SystemPodsRunning);
         self.notifier.status(&format!("node {name} is Ready"));
+        std::future::pending().await
     }
 
     fn is_bundled(&self, name: &str) -> bool {
@@ -146,24 +169,22 @@ impl Node {
         manifest.exists() && !manifest.with_extension("yaml.skip").exists()
     }
 
-    /// Publishes the API's address, and again whenever the node has another one; the agent is then started anew.
-    async fn follow_address(&self, changes: &Changes, client: &Client, mut addresses: Vec<IpAddr>) -> Result<Infallible> {
+    /// Publishes the API's address, and again whenever the node has another one.
+    async fn publish(&self, client: &Client) -> Infallible {
+        let mut addresses = self.addresses.subscribe();
         loop {
-            self.publish(client, &addresses).await;
-            let address = address::changed(&self.settings, changes, &addresses).await;
-            addresses = vec![address];
-            self.notifier.status(&format!("the node's address is now {address}"));
-            self.prepare_pki(&addresses)?;
-            files::agent(&self.settings, &addresses).context("configuring the agent")?;
-            if let Some(agent) = &self.agent {
-                agent.restart();
+            let first = addresses.borrow_and_update().first().copied();
+            if let Some(address) = self.settings.args.listener.advertise_address.or(first) {
+                self.publish_address(client, address).await;
+            }
+            if addresses.changed().await.is_err() {
+                std::future::pending::<()>().await;
             }
         }
     }
 
-    async fn publish(&self, client: &Client, addresses: &[IpAddr]) {
+    async fn publish_address(&self, client: &Client, address: IpAddr) {
         let listener = &self.settings.args.listener;
-        let Some(address) = listener.advertise_address.or(addresses.first().copied()) else { return };
         let port = listener.advertise_port.unwrap_or(listener.https_listen_port);
         let mut pause = Duration::from_millis(100);
         while let Err(error) = endpoints::publish(&mut Applier::new(client), address, port).await {

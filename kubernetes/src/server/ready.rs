@@ -11,19 +11,42 @@ const API_POLL: Duration = Duration::from_millis(50);
 /// After a refusal, before the next try.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Waits until `/readyz` is ok.
+/// Parts of `/readyz` that clients need not wait for: they create the system's roles and priorities one by one, after
+/// the API serves.
+const LATE_CHECKS: &str =
+    "exclude=poststarthook/rbac/bootstrap-roles&exclude=poststarthook/scheduling/bootstrap-system-priority-classes";
+
+/// Waits until the API serves requests.
+pub async fn serving(client: &Client) {
+    while !client.is_ok(&format!("/readyz?{LATE_CHECKS}")).await {
+        tokio::time::sleep(API_POLL).await;
+    }
+}
+
+/// Waits until all of `/readyz` is ok.
 pub async fn api(client: &Client) {
-    while !client.is_ready().await {
+    while !client.is_ok("/readyz").await {
         tokio::time::sleep(API_POLL).await;
     }
 }
 
 /// Waits until the node's condition Ready is true.
 pub async fn node(client: &Client, name: &str) {
-    watch_until(client, "/api/v1/nodes", &format!("fieldSelector=metadata.name%3D{name}"), |node| {
-        is_true(node, "Ready")
-    })
-    .await;
+    watch_until(client, "/api/v1/nodes", &named(name), |node| is_true(node, "Ready")).await;
+}
+
+/// Waits until pods are put on the node: Ready, and seen to be so.
+pub async fn schedulable(client: &Client, name: &str) {
+    watch_until(client, "/api/v1/nodes", &named(name), |node| is_true(node, "Ready") && !is_held_back(node)).await;
+}
+
+fn named(name: &str) -> String {
+    format!("fieldSelector=metadata.name%3D{name}")
+}
+
+fn is_held_back(node: &Value) -> bool {
+    let taints = node.pointer("/spec/taints").and_then(Value::as_array);
+    taints.into_iter().flatten().any(|t| t["key"] == "node.kubernetes.io/not-ready")
 }
 
 /// A bundled part that runs pods.
@@ -78,6 +101,14 @@ fn is_true(object: &Value, condition: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_is_held_back_by_its_taint() {
+        let node = |key: &str| json!({"spec": {"taints": [{"key": key, "effect": "NoSchedule"}]}});
+        assert!(is_held_back(&node("node.kubernetes.io/not-ready")));
+        assert!(!is_held_back(&node("mine")));
+        assert!(!is_held_back(&json!({})));
+    }
 
     #[test]
     fn conditions_are_read() {

@@ -65,12 +65,14 @@ impl Output {
     }
 }
 
-/// Lines of the lowest level: klog's `I0102 …` and logrus' `level=info`; and what the API server says at each start
-/// about versions that it no longer has and connections that it has closed itself.
+/// What is said as an error or a warning at each start, and is none: API versions that no longer exist, connections that
+/// the API server closes itself, and the kubelet's view, ten times a second, while it waits for the API.
+const USUAL: [&str; 3] = ["because it has no resources.", "the client connection is closing", "node is not registered yet"];
+
+/// Lines of the lowest level: klog's `I0102 …` and logrus' `level=info`; and the usual ones.
 fn is_chatter(line: &str) -> bool {
     let klog = line.strip_prefix('I').is_some_and(|rest| rest.get(..4).is_some_and(is_digits));
-    let usual = line.ends_with("because it has no resources.") || line.contains("the client connection is closing");
-    klog || usual || line.contains(" level=info ") || line.contains(" level=debug ")
+    klog || USUAL.iter().any(|usual| line.contains(usual)) || line.contains(" level=info ") || line.contains(" level=debug ")
 }
 
 fn is_digits(text: &str) -> bool {
