@@ -150,7 +150,7 @@ fn a_failed_requirement_fails_who_requires_it() {
     assert!(
         failed
             .result_text
-            .contains("executing the program: No such file"),
+            .contains("starting /nonexistent/program: executing the program: No such file"),
         "{failed:?}"
     );
     assert_eq!(machine.show("b.service").result, "dependency");
@@ -358,5 +358,33 @@ fn a_terminal_becomes_input_and_output() {
         String::from_utf8_lossy(&buffer[..length]).trim(),
         "on vt220"
     );
+    machine.end();
+}
+
+#[test]
+fn a_masked_unit_is_not_started() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\nWants=a.service"),
+        ("a.service", "[Service]\nExecStart=sleep 1000"),
+    ]);
+    let own = machine.folder.path().join("own-units");
+    std::fs::create_dir(&own).unwrap();
+    std::os::unix::fs::symlink("/dev/null", own.join("a.service")).unwrap();
+    machine.boot("goal.target");
+    machine.wait_state("goal.target", "active");
+    let reply = machine.ask(r#"{"op":"start","units":["a.service"]}"#);
+    assert_eq!(
+        reply.failed,
+        [("a.service".to_owned(), "the unit is masked".to_owned())]
+    );
+    std::fs::remove_file(own.join("a.service")).unwrap();
+    machine.ask(r#"{"op":"daemon-reload"}"#);
+    assert_eq!(
+        machine
+            .ask(r#"{"op":"start","units":["a.service"]}"#)
+            .failed,
+        []
+    );
+    assert_eq!(machine.show("a.service").active_state, "active");
     machine.end();
 }

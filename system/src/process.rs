@@ -104,8 +104,6 @@ pub enum Step {
     Execute = 203,
     /// Setting a resource limit.
     Limits = 205,
-    /// Setting the OOM score.
-    OomScore = 206,
     /// Opening the terminal.
     Input = 208,
     /// Connecting output.
@@ -121,12 +119,11 @@ pub enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 10] = [
         Self::Directory,
         Self::Nice,
         Self::Execute,
         Self::Limits,
-        Self::OomScore,
         Self::Input,
         Self::Output,
         Self::Group,
@@ -142,7 +139,6 @@ impl Step {
             Self::Nice => "setting the nice level",
             Self::Execute => "executing the program",
             Self::Limits => "setting a resource limit",
-            Self::OomScore => "setting the OOM score",
             Self::Input => "opening the terminal",
             Self::Output => "connecting its output",
             Self::Group => "setting the groups",

@@ -10,6 +10,7 @@ use system::process::{self, Started, Streams};
 
 use super::Supervisor;
 use super::jobs::Kind;
+use super::runtime::Starting;
 use crate::event::now_ms;
 use crate::launch::{self, Surroundings};
 use crate::log::stamp;
@@ -121,7 +122,14 @@ impl Supervisor {
         };
         match started {
             Ok(Started { pid, result }) => {
-                runtime.starting.push((pid, role, result));
+                let exec = runtime.service.commands(list).get(index);
+                let program = exec.map(|exec| exec.program.clone()).unwrap_or_default();
+                runtime.starting.push(Starting {
+                    pid,
+                    role,
+                    program,
+                    result,
+                });
                 runtime
                     .sessions
                     .retain(|session| process::kill(-session, 0).is_ok());

@@ -72,7 +72,7 @@ impl Supervisor {
                 runtime
                     .starting
                     .iter()
-                    .map(|(_, _, result)| readable(result.as_fd())),
+                    .map(|it| readable(it.result.as_fd())),
             );
         }
         let mut outputs = Vec::new();
@@ -161,7 +161,7 @@ impl Supervisor {
         let pids: Vec<_> = self
             .services
             .iter()
-            .flat_map(|(unit, it)| it.starting.iter().map(|(pid, ..)| (unit.clone(), *pid)))
+            .flat_map(|(unit, it)| it.starting.iter().map(|it| (unit.clone(), it.pid)))
             .collect();
         for (unit, pid) in pids {
             self.take_result_of(&unit, pid);
@@ -173,25 +173,20 @@ impl Supervisor {
         let Some(runtime) = self.services.get_mut(unit) else {
             return;
         };
-        let Some(at) = runtime.starting.iter().position(|(it, ..)| *it == pid) else {
+        let Some(at) = runtime.starting.iter().position(|it| it.pid == pid) else {
             return;
         };
-        let Some((_, role, result)) = runtime.starting.get(at) else {
-            return;
-        };
-        let (role, result) = (*role, process::exec_result(result));
-        match result {
-            ExecResult::Pending => {}
+        let starting = runtime.starting.swap_remove(at);
+        match process::exec_result(&starting.result) {
+            ExecResult::Pending => runtime.starting.push(starting),
             ExecResult::Executed => {
-                runtime.starting.remove(at);
-                if role == Role::Main {
+                if starting.role == Role::Main {
                     let actions = runtime.service.executed(now_ms());
                     self.perform(unit, actions);
                 }
             }
             ExecResult::Failed(step, error) => {
-                runtime.starting.remove(at);
-                let text = format!("{}: {error}", step.text());
+                let text = format!("starting {}: {}: {error}", starting.program, step.text());
                 runtime.exec_failure = Some(text.clone());
                 self.note(unit, &text);
             }

@@ -15,6 +15,18 @@ use crate::unit::Unit;
 /// How much is read of one service's output before the others have their turn, in bytes.
 const MOST_AT_ONCE: usize = 64 * 1024;
 
+/// A process that has not told yet whether it was executed.
+pub struct Starting {
+    /// Its id.
+    pub pid: i32,
+    /// What it is to its service.
+    pub role: Role,
+    /// Its program, for messages.
+    pub program: String,
+    /// What it will tell, see [`process::exec_result`].
+    pub result: OwnedFd,
+}
+
 /// A service and what belongs to it.
 pub struct Runtime {
     /// Its state.
@@ -24,7 +36,7 @@ pub struct Runtime {
     /// Both ends of its output pipe. We keep the writing end too, for its next process.
     pub pipe: Option<(File, OwnedFd)>,
     /// Processes that have not told yet whether they were executed.
-    pub starting: Vec<(i32, Role, OwnedFd)>,
+    pub starting: Vec<Starting>,
     /// Its control group.
     pub cgroup: Option<PathBuf>,
     /// The sessions of its processes, for machines without control groups.

@@ -61,7 +61,7 @@ impl Service {
         self.start_asked = false;
         self.deadline = None;
         if !self.count_start(now) {
-            self.outcome = Outcome::StartLimit;
+            self.outcome = Outcome::StartLimit(self.outcome.text());
             self.enter(Phase::Failed, now);
             return vec![
                 Action::Started(false),

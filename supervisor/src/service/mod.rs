@@ -64,8 +64,8 @@ pub enum Outcome {
     Protocol,
     /// It could not be started at all.
     Resources(String),
-    /// It was started too often.
-    StartLimit,
+    /// It was started too often; how it ended the last time.
+    StartLimit(String),
     /// ExecCondition said no.
     Condition,
     /// What it requires failed.
@@ -82,7 +82,7 @@ impl Outcome {
             Self::Timeout => "timeout",
             Self::Protocol => "protocol",
             Self::Resources(_) => "resources",
-            Self::StartLimit => "start-limit-hit",
+            Self::StartLimit(_) => "start-limit-hit",
             Self::Condition => "exec-condition",
             Self::Dependency(_) => "dependency",
         }
@@ -97,7 +97,9 @@ impl Outcome {
             Self::Timeout => "a time-out passed".to_owned(),
             Self::Protocol => "it ended before it was ready".to_owned(),
             Self::Resources(reason) => reason.clone(),
-            Self::StartLimit => "it was started too often in too short a time".to_owned(),
+            Self::StartLimit(last) => {
+                format!("it was started too often in too short a time; the last time {last}")
+            }
             Self::Condition => "its ExecCondition did not hold".to_owned(),
             Self::Dependency(unit) => format!("{unit}, which it requires, failed"),
         }

@@ -45,7 +45,7 @@ impl Service {
         });
         let never = matches!(
             self.outcome,
-            Outcome::Condition | Outcome::StartLimit | Outcome::Dependency(_)
+            Outcome::Condition | Outcome::StartLimit(_) | Outcome::Dependency(_)
         );
         if self.stop_asked || prevented || never {
             return false;
@@ -135,7 +135,7 @@ mod tests {
             (Restart::OnAbnormal, Outcome::Timeout, true),
             (Restart::OnAbort, Outcome::Signal(6), true),
             (Restart::OnSuccess, Outcome::Code(1), false),
-            (Restart::Always, Outcome::StartLimit, false),
+            (Restart::Always, Outcome::StartLimit(String::new()), false),
         ];
         for (policy, outcome, expected) in cases {
             let mut service = service(policy);

@@ -282,7 +282,10 @@ fn a_crash_is_restarted_later_and_later_until_the_limit() {
     assert_eq!(waits, [100, 200, 400, 800, 1600]);
     assert_eq!(
         (service.phase, service.outcome.clone()),
-        (Phase::Failed, Outcome::StartLimit)
+        (
+            Phase::Failed,
+            Outcome::StartLimit("SIGSEGV ended it".into())
+        )
     );
     // Asked for by a person, it starts again.
     assert_eq!(service.start(now).len(), 2);

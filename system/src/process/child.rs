@@ -200,10 +200,9 @@ impl Child<'_> {
                     return Err(Step::Limits);
                 }
             }
-            if let Some(score) = self.oom_score
-                && !write_file(c"/proc/self/oom_score_adj", score)
-            {
-                return Err(Step::OomScore);
+            if let Some(score) = self.oom_score {
+                // A hint: without the right to lower it, the service still runs.
+                write_file(c"/proc/self/oom_score_adj", score);
             }
             if let Some(nice) = self.command.nice
                 && libc::setpriority(libc::PRIO_PROCESS, 0, nice) < 0
@@ -269,15 +268,13 @@ impl Child<'_> {
     }
 }
 
-unsafe fn write_file(path: &CStr, text: &[u8]) -> bool {
+unsafe fn write_file(path: &CStr, text: &[u8]) {
     // SAFETY: a C string and a live slice.
     unsafe {
         let fd = libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-        if fd < 0 {
-            return false;
+        if fd >= 0 {
+            libc::write(fd, text.as_ptr().cast(), text.len());
+            libc::close(fd);
         }
-        let written = libc::write(fd, text.as_ptr().cast(), text.len());
-        libc::close(fd);
-        written == text.len() as isize
     }
 }
