@@ -89,9 +89,7 @@ impl Context {
             arch,
             compression,
             output: std::path::absolute(output).context("finding the output folder")?,
-            // A folder of its own: flags differ from those of a developer's builds, cargo rebuilds when they change, and it
-            // locks the folder while it builds.
-            target: repo.join("target/image-build"),
+            target: target_folder(&repo),
             repo,
             kubernetes: None,
             cache: Cache::open()?,
@@ -116,6 +114,14 @@ pub fn repository() -> Result<PathBuf> {
             here.display()
         ),
     }
+}
+
+/// A folder of its own inside cargo's: flags differ from those of a developer's builds, cargo rebuilds when they change, and it
+/// locks its folder while it builds.
+fn target_folder(repo: &Path) -> PathBuf {
+    let set = std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
+    let folder = set.map_or_else(|| repo.join("target"), |folder| repo.join(folder));
+    folder.join("image-build")
 }
 
 /// SOURCE_DATE_EPOCH, else the time of the last commit.

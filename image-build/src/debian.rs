@@ -31,6 +31,7 @@ pub fn fetch(ctx: &Context, step: &str, packages: &[Package], arch: &str) -> Res
         .with(arch)
         .with(&include)
         .with(LIST_HOOK)
+        .with(LIST)
         .with(std::env::var("K3OS_DEBIAN_MIRROR").unwrap_or_default());
     ctx.downloads.step(&ctx.progress, step, key, |folder| {
         ctx.progress.say(

@@ -28,6 +28,7 @@ pub fn verify(arch: Arch, compression: Compression) -> Result<()> {
             &folder.join("out"),
             epoch,
         )?;
+        ctx.target = folder.join("target");
         ctx.cache = Cache::at(folder.join("cache"))?;
         ctx.progress
             .say("verify", &format!("building in {}", folder.display()));
