@@ -208,11 +208,15 @@ impl Supervisor {
 
     fn notified(&mut self, unit: &str, notice: &Notice) {
         let now = now_ms();
-        if let (Some(status), false) = (&notice.status, self.is_active(unit)) {
-            self.tell(&format!(
-                "{}: {status}",
-                unit.strip_suffix(".service").unwrap_or(unit)
-            ));
+        let service = self.services.get(unit).map(|it| &it.service);
+        let is_starting = service.is_some_and(|it| it.active_state() == "activating");
+        if let Some(status) = notice
+            .status
+            .as_ref()
+            .filter(|_| is_starting && !notice.ready)
+        {
+            let short = unit.strip_suffix(".service").unwrap_or(unit);
+            self.tell(&format!("{short}: {status}"));
         }
         for event in &notice.events {
             self.event(unit, event, None, None);
