@@ -27,14 +27,21 @@ pub fn reason_to_renew(certificate_pem: &str, ca_pem: &str, leaf: &Leaf, now: Of
     if certificate.validity().not_after.to_datetime() - now < RENEW_BEFORE {
         return Some("it ends soon");
     }
-    if common_name(&certificate) != Some(leaf.common_name.as_str()) || !has_names(&certificate, &leaf.names) {
-        return Some("its names have changed");
-    }
-    None
+    (!is_for(&certificate, leaf)).then_some("its names have changed")
+}
+
+fn is_for(certificate: &X509Certificate<'_>, leaf: &Leaf) -> bool {
+    common_name(certificate) == Some(leaf.common_name.as_str())
+        && organization(certificate) == leaf.organization
+        && has_names(certificate, &leaf.names)
 }
 
 fn common_name<'a>(certificate: &'a X509Certificate<'_>) -> Option<&'a str> {
     certificate.subject().iter_common_name().next()?.as_str().ok()
+}
+
+fn organization<'a>(certificate: &'a X509Certificate<'_>) -> Option<&'a str> {
+    certificate.subject().iter_organization().next()?.as_str().ok()
 }
 
 /// Names that are no longer wanted do no harm: an address that went away may come back.

@@ -88,14 +88,19 @@ pub fn leaves(facts: &Facts) -> Vec<Leaf> {
     leaves
 }
 
+/// The group that may do everything. The controllers, the scheduler and this node's kube-proxy are in it, too: the API
+/// server creates the roles made for them some seconds after it serves, at the first start, and they would meanwhile be
+/// refused and pause. It gives them nothing new: they run as root beside the keys of the CAs. (kube-proxy on a node
+/// that joins gets a certificate without it.)
+const MASTERS: Option<&str> = Some("system:masters");
+
 fn server_clients() -> Vec<Leaf> {
-    const MASTERS: Option<&str> = Some("system:masters");
     vec![
         client("client-admin", Place::Server, "system:admin", MASTERS),
         client("client-supervisor", Place::Server, "system:k3s-supervisor", MASTERS),
         client("client-kube-apiserver", Place::Server, "system:apiserver", MASTERS),
         client("client-controller", Place::Server, "system:kube-controller-manager", MASTERS),
-        client("client-scheduler", Place::Server, "system:kube-scheduler", None),
+        client("client-scheduler", Place::Server, "system:kube-scheduler", MASTERS),
         Leaf { ca: Ca::RequestHeader, ..client("client-auth-proxy", Place::Server, "system:auth-proxy", None) },
     ]
 }
@@ -106,7 +111,7 @@ fn node_leaves(facts: &Facts) -> Vec<Leaf> {
     names.extend(facts.node_addresses.iter().map(ToString::to_string));
     vec![
         client("client-kubelet", Place::Agent, &node_user, Some("system:nodes")),
-        client("client-kube-proxy", Place::Agent, "system:kube-proxy", None),
+        client("client-kube-proxy", Place::Agent, "system:kube-proxy", MASTERS),
         serving("serving-kubelet", Place::Agent, &facts.node_name, names),
     ]
 }
@@ -162,9 +167,10 @@ mod tests {
 
     #[test]
     fn the_kubelet_is_the_node_and_nothing_more() {
-        let groups: Vec<_> = leaves(&facts()).into_iter().filter(|l| l.place == Place::Agent).collect();
-        assert!(groups.iter().any(|l| l.common_name == "system:node:n1" && l.organization == Some("system:nodes")));
-        assert!(groups.iter().all(|l| l.organization != Some("system:masters")));
+        let leaves = leaves(&facts());
+        let kubelet: Vec<_> = leaves.iter().filter(|l| l.stem == "client-kubelet").collect();
+        assert!(matches!(kubelet.as_slice(), [l] if l.common_name == "system:node:n1"
+            && l.organization == Some("system:nodes")));
     }
 
     #[test]
