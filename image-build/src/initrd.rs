@@ -111,6 +111,89 @@ const MODULES: &[(&str, &[&str])] = &[
     ("encrypted and stacked disks", &["dm-mod", "dm-crypt"]),
 ];
 
+/// Names of busybox, for whoever has to find out at the rescue shell why a machine does not boot. Commands which init itself
+/// answers (reboot, poweroff) are not among them.
+const APPLETS: &[&str] = &[
+    "ash",
+    "awk",
+    "basename",
+    "cat",
+    "chmod",
+    "chroot",
+    "clear",
+    "cp",
+    "cut",
+    "date",
+    "dd",
+    "df",
+    "dirname",
+    "dmesg",
+    "du",
+    "echo",
+    "env",
+    "false",
+    "fdisk",
+    "find",
+    "free",
+    "grep",
+    "gunzip",
+    "gzip",
+    "head",
+    "hexdump",
+    "id",
+    "insmod",
+    "ip",
+    "kill",
+    "less",
+    "ln",
+    "losetup",
+    "ls",
+    "lsmod",
+    "md5sum",
+    "mkdir",
+    "mknod",
+    "modprobe",
+    "more",
+    "mount",
+    "mv",
+    "od",
+    "ping",
+    "printf",
+    "ps",
+    "pwd",
+    "readlink",
+    "rm",
+    "rmdir",
+    "rmmod",
+    "sed",
+    "sh",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "stat",
+    "strings",
+    "stty",
+    "switch_root",
+    "sync",
+    "tail",
+    "tar",
+    "test",
+    "top",
+    "touch",
+    "tr",
+    "true",
+    "udhcpc",
+    "umount",
+    "uname",
+    "uniq",
+    "vi",
+    "wc",
+    "wget",
+    "which",
+    "xargs",
+    "zcat",
+];
+
 /// Every path of the initrd.
 pub fn tree(kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
     let mut tree = Tree::default();
@@ -120,6 +203,10 @@ pub fn tree(kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
     tree.dir("tmp", 0o1777);
     tree.host_file("init", 0o755, init)?;
     tree.file("usr/lib/k3os/release", 0o644, format!("{release}\n"));
+    tree.host_file("bin/busybox", 0o755, &kernel.busybox())?;
+    for name in APPLETS {
+        tree.link(&format!("bin/{name}"), "busybox");
+    }
     add_modules(&mut tree, kernel)?;
     Ok(tree)
 }

@@ -114,14 +114,17 @@ pub const USERLAND: &[Package] = &[
     package("zstd", "users at the console"),
 ];
 
-/// The kernel of one architecture.
+/// The kernel of one architecture, and what else the initrd holds.
 pub fn kernel(arch: &str) -> Vec<Package> {
     let name = if arch == "arm64" {
         "linux-image-arm64"
     } else {
         "linux-image-amd64"
     };
-    vec![package(name, "Debian's signed kernel with its modules")]
+    vec![
+        package("busybox-static", "the rescue shell of the initrd"),
+        package(name, "Debian's signed kernel with its modules"),
+    ]
 }
 
 /// What runs on the build machine: fetched as well, so that the host's versions do not matter.

@@ -39,6 +39,11 @@ impl Kernel {
         self.folder.join("vmlinuz")
     }
 
+    /// A static busybox of the same release.
+    pub fn busybox(&self) -> PathBuf {
+        self.folder.join("busybox")
+    }
+
     /// The modules with their index, as `lib/modules/<version>/…` below /usr.
     pub fn modules(&self) -> Result<Tree> {
         let mut tree = Tree::default();
@@ -88,6 +93,8 @@ fn build(ctx: &Context, tools: &Tools, fetched: &Path, folder: &Path) -> Result<
         root.read(&format!("boot/vmlinuz-{version}"))?,
     )
     .context("writing the kernel")?;
+    std::fs::write(folder.join("busybox"), root.read("usr/bin/busybox")?)
+        .context("writing busybox")?;
     let modules = folder.join("usr/lib/modules").join(&version);
     unpack(&root.below(&format!("usr/lib/modules/{version}")), &modules)?;
     depmod(ctx, tools, folder, &version)?;
