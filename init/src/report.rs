@@ -18,7 +18,7 @@ const MILESTONES: [(&str, &str, &str); 8] = [
         "mounting the kernel's file systems",
     ),
     ("root_entered", "initrd", "putting the root together"),
-    ("services_up", "pid1", "services_up"),
+    ("services_up", "multi-user.target", "ready"),
     ("pki_ready", "k3s.service", "pki_ready"),
     ("server_started", "k3s.service", "server_started"),
     ("api_ready", "k3s.service", "api_ready"),

@@ -96,6 +96,9 @@ fn text(arguments: &[String]) -> String {
          LimitNPROC=infinity\n\
          LimitCORE=infinity\n\
          TasksMax=infinity\n\
+         # Before anything is stopped: pods end as their grace periods say.\n\
+         X-K3OS-ShutdownSignal=SIGUSR1\n\
+         X-K3OS-ShutdownTimeoutSec=60\n\
          \n\
          [Install]\n\
          WantedBy={WANTED_BY}\n",

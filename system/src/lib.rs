@@ -11,7 +11,6 @@ pub mod modules;
 pub mod mount;
 pub mod net;
 pub mod power;
-pub mod process_end;
 pub mod shell;
 pub mod switch_root;
 pub mod tree;

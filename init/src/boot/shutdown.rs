@@ -1,20 +1,13 @@
-//! The end: no process left, everything written, nothing mounted writable.
+//! The end: everything written, nothing mounted writable. The supervisor has ended all processes by then.
 
 use std::path::Path;
-use std::time::Duration;
 
 use system::console;
 use system::mount::{self, MountInfo, remount_read_only, unmount};
 use system::power::{PowerState, end_machine};
-use system::process_end::end_all_processes;
-
-/// How long processes that no service stopped (a user's background job) get after SIGTERM.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Ends the machine. Whatever cannot be ended cleanly is told, and does not keep the machine from ending.
 pub fn finish(state: PowerState) -> ! {
-    console::line("ending all processes");
-    end_all_processes(GRACE);
     console::line("unmounting");
     release_mounts();
     let Err(error) = end_machine(state);
