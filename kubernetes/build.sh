@@ -24,15 +24,20 @@ export GOOS=linux CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
 # its web page of traces, which keeps the linker from dropping unused methods.
 tags=no_btrfs,no_devmapper,no_zfs,grpcnotrace
 
+# The version of a module that upstream/go.mod pins.
+version_of() {
+	cd "$here/upstream" && go list -m -f '{{.Version}}' "$1"
+}
+
 # The flags for the linker that say what version of Kubernetes this is.
-version_flags() {
-	local version minor date package
-	version=$(cd "$here/upstream" && go list -m -f '{{.Version}}' k8s.io/kubernetes)
+kubernetes_version_flags() {
+	local version=$1 minor date package
 	minor=${version#v*.}
 	date=$(date -u -d "@${SOURCE_DATE_EPOCH:-0}" +%Y-%m-%dT%H:%M:%SZ)
 	for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
-		echo "-X $package.gitVersion=$version+k3os -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*}" \
-			"-X $package.gitCommit= -X $package.gitTreeState=clean -X $package.buildDate=$date"
+		printf -- '-X %s.%s ' \
+			"$package" "gitVersion=$version+k3os" "$package" gitMajor=1 "$package" "gitMinor=${minor%%.*}" \
+			"$package" gitCommit= "$package" gitTreeState=clean "$package" "buildDate=$date"
 	done
 }
 
@@ -45,11 +50,18 @@ build() {
 	echo "built $3: $((SECONDS - started)) s, $(($(stat -c %s "$out/$3") / 1048576)) MiB"
 }
 
-ldflags=$(version_flags | tr '\n' ' ')
+containerd=github.com/containerd/containerd/v2
+kubernetes_version=$(version_of k8s.io/kubernetes)
+containerd_version=$(version_of "$containerd")
+containerd_flags="-X $containerd/version.Version=$containerd_version"
+
+ldflags="$(kubernetes_version_flags "$kubernetes_version") $containerd_flags"
 build upstream . kubernetes
-build addons . addons
 ldflags=
-build upstream github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2 containerd-shim-runc-v2
+build addons . addons
+ldflags=$containerd_flags
+build upstream "$containerd/cmd/containerd-shim-runc-v2" containerd-shim-runc-v2
+ldflags=
 for plugin in main/bridge main/loopback ipam/host-local meta/portmap meta/firewall; do
 	build upstream "github.com/containernetworking/plugins/plugins/$plugin" "cni/${plugin#*/}"
 done

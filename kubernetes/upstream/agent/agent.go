@@ -33,10 +33,13 @@ func Main(args []string) error {
 	nodeShutdown := make(chan os.Signal, 1)
 	signal.Notify(nodeShutdown, syscall.SIGUSR1)
 
-	go importImages(ctx, config)
 	ended := make(chan error, 2)
-	kubeletEnded := start(ended, kubelet.NewKubeletCommand(klog.NewContext(ctx, klog.Background())), config.Kubelet)
 	start(ended, kubeproxy.NewProxyCommand(), config.KubeProxy)
+	if !waitForRuntime(ctx, config.Containerd) {
+		return nil
+	}
+	go importImages(ctx, config)
+	kubeletEnded := start(ended, kubelet.NewKubeletCommand(klog.NewContext(ctx, klog.Background())), config.Kubelet)
 
 	select {
 	case err := <-ended:

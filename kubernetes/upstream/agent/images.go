@@ -15,12 +15,8 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-const (
-	// imageNamespace is where containerd's CRI plugin looks for images.
-	imageNamespace = "k8s.io"
-	// socketPoll is how often containerd's socket is tried until it answers.
-	socketPoll = 50 * time.Millisecond
-)
+// imageNamespace is where containerd's CRI plugin looks for images.
+const imageNamespace = "k8s.io"
 
 // imageLabels show images to the CRI and keep the kubelet's garbage collection
 // from removing what could not be pulled again.
@@ -42,7 +38,7 @@ func importImages(ctx context.Context, config *Config) {
 	if len(archives) == 0 {
 		return
 	}
-	client, err := connect(ctx, config.Containerd)
+	client, err := connect(config.Containerd)
 	if err != nil {
 		report("importing images: %v", err)
 		return
@@ -75,23 +71,13 @@ func allArchives(folders []string) []string {
 	return all
 }
 
-// connect waits until containerd answers.
-func connect(ctx context.Context, address string) (*containerd.Client, error) {
+// connect expects that containerd answers.
+func connect(address string) (*containerd.Client, error) {
 	client, err := containerd.New(strings.TrimPrefix(address, "unix://"), containerd.WithDefaultNamespace(imageNamespace))
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", address, err)
 	}
-	for {
-		if _, err = client.Version(ctx); err == nil {
-			return client, nil
-		}
-		select {
-		case <-ctx.Done():
-			client.Close()
-			return nil, fmt.Errorf("connecting to %s: %w", address, err)
-		case <-time.After(socketPoll):
-		}
-	}
+	return client, nil
 }
 
 // importArchive says what it did: "imported a, b" or "already has a, b".

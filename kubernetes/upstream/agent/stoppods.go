@@ -10,16 +10,12 @@ import (
 	"syscall"
 	"time"
 
-	"go.opentelemetry.io/otel/trace/noop"
 	cri "k8s.io/cri-api/pkg/apis"
-	remote "k8s.io/cri-client/pkg"
 )
 
 const (
 	// StopPodsApplet is the applet that stops all pods of the node and exits.
 	StopPodsApplet = "stop-pods"
-	// criTimeout bounds one request to containerd, beside what it waits for a container.
-	criTimeout = 10 * time.Second
 	// progressEvery is how often the pods are named that still run.
 	progressEvery = 5 * time.Second
 )
@@ -42,9 +38,9 @@ func StopPodsMain(args []string) error {
 	deadline := time.Now().Add(config.shutdownLimit())
 	ctx, cancel := context.WithDeadline(context.Background(), deadline.Add(criTimeout))
 	defer cancel()
-	runtime, err := remote.NewRemoteRuntimeService(ctx, config.Containerd, criTimeout, noop.NewTracerProvider(), false)
+	runtime, err := connectRuntime(ctx, config.Containerd)
 	if err != nil {
-		return fmt.Errorf("connecting to %s: %w", config.Containerd, err)
+		return err
 	}
 	stages, err := planStop(ctx, runtime)
 	if err != nil {
@@ -60,7 +56,7 @@ func (s stage) stop(ctx context.Context, runtime cri.RuntimeService, deadline ti
 	if len(s.pods) == 0 {
 		return
 	}
-	report("stopping %d %s pods: %s", len(s.pods), s.name, strings.Join(s.names(), ", "))
+	report("stopping %s pods: %s", s.name, strings.Join(s.names(), ", "))
 	stopped := make(chan string)
 	for _, pod := range s.pods {
 		go func() {

@@ -129,7 +129,6 @@ func (s *session) stopCommand() *cobra.Command {
 			})
 		}),
 	}
-	// It hides the global -t, as in the crictl that users know.
 	command.Flags().Int64VarP(&grace, "timeout", "t", 0, "seconds until it is killed")
 	return command
 }

@@ -48,7 +48,7 @@ func newCommand() *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&s.endpoint, "runtime-endpoint", "r", endpointFromEnvironment(), "socket of the container runtime")
-	flags.DurationVarP(&s.timeout, "timeout", "t", 10*time.Second, "how long one request may take")
+	flags.DurationVar(&s.timeout, "request-timeout", 10*time.Second, "how long one request may take")
 	root.AddCommand(
 		s.versionCommand(), s.infoCommand(),
 		s.psCommand(), s.podsCommand(), s.imagesCommand(), s.statsCommand(),

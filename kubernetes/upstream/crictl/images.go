@@ -3,6 +3,7 @@ package crictl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,10 +20,11 @@ func (s *session) imagesCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use: "images [IMAGE]", Aliases: []string{"image", "img"}, Short: "List images", Args: cobra.MaximumNArgs(1),
 		RunE: s.withImages(func(ctx context.Context, service cri.ImageManagerService, args []string) error {
-			images, err := service.ListImages(ctx, imageFilter(args))
+			images, err := service.ListImages(ctx, nil)
 			if err != nil {
 				return fmt.Errorf("listing images: %w", err)
 			}
+			images = selectImages(images, args)
 			if quiet {
 				printLines(imageIDs(images))
 				return nil
@@ -37,11 +39,27 @@ func (s *session) imagesCommand() *cobra.Command {
 	return command
 }
 
-func imageFilter(args []string) *runtimeapi.ImageFilter {
-	if len(args) == 0 {
-		return nil
+// selectImages keeps the images of a name, if one is given; containerd ignores
+// the filter that the CRI has for it.
+func selectImages(all []*runtimeapi.Image, names []string) []*runtimeapi.Image {
+	return slices.DeleteFunc(all, func(image *runtimeapi.Image) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return isNamed(image, name) }) && len(names) > 0
+	})
+}
+
+// isNamed knows an image by its id, and by its name with or without registry and tag.
+func isNamed(image *runtimeapi.Image, name string) bool {
+	if strings.HasPrefix(strings.TrimPrefix(image.Id, "sha256:"), name) {
+		return true
 	}
-	return &runtimeapi.ImageFilter{Image: &runtimeapi.ImageSpec{Image: args[0]}}
+	return slices.ContainsFunc(image.RepoTags, func(full string) bool {
+		for _, known := range []string{full, splitTag(full).repository} {
+			if known == name || strings.HasSuffix(known, "/"+name) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // imageRows has one row for each name of an image.

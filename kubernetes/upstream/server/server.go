@@ -30,6 +30,7 @@ func Main(args []string) error {
 	if err != nil {
 		return err
 	}
+	startUnsparing()
 	components, err := newComponents(config)
 	if err != nil {
 		return err
@@ -96,12 +97,13 @@ func (c *components) run(ctx context.Context) error {
 // startClients starts the API server's clients as soon as it is ready, so that
 // none of them falls into a retry with back-off.
 func (c *components) startClients(ctx context.Context, ends *ends) {
-	if !c.apiServer.waitReady(ctx) {
+	if !c.apiServer.waitReady(ctx, c.controllerManager.needless()) {
 		return
 	}
 	c.report(apiServerName + " is ready")
 	ends.watch(controllerManagerName, func() error { return c.controllerManager.run(ctx) })
 	ends.watch(schedulerName, func() error { return c.scheduler.run(ctx) })
+	settle()
 }
 
 func (c *components) report(what string) {
