@@ -29,11 +29,12 @@ impl Accel {
         }
     }
 
-    /// QEMU's arguments. `-cx16`: TCG's cmpxchg16b has made guests double-fault.
+    /// QEMU's arguments. `-cx16`: TCG's cmpxchg16b has made guests double-fault. `-svm`: without it udev loads
+    /// KVM inside the emulated machine, which takes seconds and is of no use there.
     pub fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Kvm => &["-accel", "kvm", "-cpu", "host"],
-            Self::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "max,-cx16"],
+            Self::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "max,-cx16,-svm"],
         }
     }
 }
