@@ -25,11 +25,11 @@ pub async fn provision(client: &Client, node: &str, storage: &Path) -> Infallibl
         let outcome = tokio::select! {
             claim = claims.next() => match claim {
                 Ok(claim) => provisioner.claim(&claim).await,
-                Err(error) => Err(error).context("watching claims"),
+                Err(_) => Ok(pause_after_lost_watch().await),
             },
             volume = volumes.next() => match volume {
                 Ok(volume) => provisioner.volume(&volume).await,
-                Err(error) => Err(error).context("watching volumes"),
+                Err(_) => Ok(pause_after_lost_watch().await),
             },
         };
         if let Err(error) = outcome {
@@ -39,6 +39,11 @@ pub async fn provision(client: &Client, node: &str, storage: &Path) -> Infallibl
             volumes = Watch::new(client, "/api/v1/persistentvolumes", "");
         }
     }
+}
+
+/// An API that does not answer is being started again; that is reported by its supervisor.
+async fn pause_after_lost_watch() {
+    tokio::time::sleep(PAUSE).await;
 }
 
 struct Provisioner<'a> {

@@ -135,7 +135,8 @@ pub fn agent(settings: &Settings, addresses: &[std::net::IpAddr]) -> Result<()> 
 /// The release's manifests.
 pub fn bundled_manifests(settings: &Settings) -> Result<()> {
     let dns = settings.dns.first().map(ToString::to_string).unwrap_or_default();
-    let values: [Substitution; 3] = [
+    let values: [Substitution; 4] = [
+        ("API_SERVICE", settings.api_service.to_string()),
         ("CLUSTER_DNS", dns),
         ("CLUSTER_DOMAIN", settings.args.cluster.cluster_domain.clone()),
         ("SYSTEM_IMAGE", settings.system_image.clone()),

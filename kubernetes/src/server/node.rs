@@ -33,6 +33,7 @@ pub struct Node {
     server: OnceCell<Service>,
     agent: OnceCell<Service>,
     addresses: watch::Sender<Vec<IpAddr>>,
+    published: watch::Sender<bool>,
 }
 
 impl Node {
@@ -40,7 +41,8 @@ impl Node {
     pub fn new(settings: Settings, notifier: Notifier) -> Self {
         let cgroups = Cgroups::delegated();
         let (containerd, server, agent) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Node { settings, notifier, cgroups, containerd, server, agent, addresses: watch::Sender::default() }
+        let (addresses, published) = (watch::Sender::default(), watch::Sender::default());
+        Node { settings, notifier, cgroups, containerd, server, agent, addresses, published }
     }
 
     /// Brings everything up and keeps it so. Ends only by an error, or by being dropped; then [`Node::stop`] is to be
@@ -133,6 +135,7 @@ impl Node {
         let (up, node) = watch::channel(false);
         let node_up = async {
             ready::schedulable(client, &settings.node_name).await;
+            let _ = self.published.subscribe().wait_for(|published| *published).await;
             up.send_replace(true);
             std::future::pending().await
         };
@@ -186,12 +189,17 @@ impl Node {
     async fn publish_address(&self, client: &Client, address: IpAddr) {
         let listener = &self.settings.args.listener;
         let port = listener.advertise_port.unwrap_or(listener.https_listen_port);
-        let mut pause = Duration::from_millis(100);
-        while let Err(error) = endpoints::publish(&mut Applier::new(client), address, port).await {
-            println!("k3s: {error:#}");
+        let api = endpoints::Api { cluster_ip: self.settings.api_service, address, port };
+        let mut pause = Duration::from_millis(50);
+        while let Err(error) = endpoints::publish(&mut Applier::new(client), &api).await {
+            // At the first start the namespace is not there at once.
+            if pause > Duration::from_secs(1) {
+                println!("k3s: {error:#}");
+            }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));
         }
+        self.published.send_replace(true);
     }
 
     /// Ends everything. Pods stay, unless the agent is sent SIGUSR1: then it stops them first, while the server can
