@@ -73,10 +73,10 @@ pub fn line(text: &str) {
     log_to_kernel(text);
 }
 
-/// Writes one line to the kernel's log only (level info: shown on the console only with `k3os.debug`).
+/// Writes one line to the kernel's log only (level debug, which the kernel shows on no console by itself).
 pub fn log_to_kernel(text: &str) {
-    const INFO: u8 = 6;
+    const DEBUG: u8 = 7;
     if let Ok(mut kmsg) = OpenOptions::new().write(true).open("/dev/kmsg") {
-        let _ = kmsg.write_all(format!("<{INFO}>k3os: {text}\n").as_bytes());
+        let _ = kmsg.write_all(format!("<{DEBUG}>k3os: {text}\n").as_bytes());
     }
 }
