@@ -66,6 +66,7 @@ pub const USERLAND: &[Package] = &[
         "modprobe, for the kernel's, udev's and kube-proxy's requests",
     ),
     package("less", "pager"),
+    package("libc-bin", "getent and ldd, for whoever looks for a fault"),
     package(
         "libnss-myhostname",
         "the own host name resolves without a line in /etc/hosts",
