@@ -24,9 +24,9 @@ export GOOS=linux CGO_ENABLED=0 GOWORK=off GOFLAGS=-mod=readonly
 # its web page of traces, which keeps the linker from dropping unused methods.
 tags=no_btrfs,no_devmapper,no_zfs,grpcnotrace
 
-# The version of a module that upstream/go.mod pins.
+# version_of MODULE DEPENDENCY: the version that the module's go.mod pins.
 version_of() {
-	cd "$here/upstream" && go list -m -f '{{.Version}}' "$1"
+	cd "$here/$1" && go list -m -f '{{.Version}}' "$2"
 }
 
 # The flags for the linker that say what version of Kubernetes this is.
@@ -51,13 +51,14 @@ build() {
 }
 
 containerd=github.com/containerd/containerd/v2
-kubernetes_version=$(version_of k8s.io/kubernetes)
-containerd_version=$(version_of "$containerd")
+kubernetes_version=$(version_of upstream k8s.io/kubernetes)
+containerd_version=$(version_of upstream "$containerd")
 containerd_flags="-X $containerd/version.Version=$containerd_version"
 
 ldflags="$(kubernetes_version_flags "$kubernetes_version") $containerd_flags"
 build upstream . kubernetes
-ldflags=
+# metrics-server says its version by the variable of the Kubernetes client.
+ldflags="-X k8s.io/client-go/pkg/version.gitVersion=$(version_of addons sigs.k8s.io/metrics-server)"
 build addons . addons
 ldflags=$containerd_flags
 build upstream "$containerd/cmd/containerd-shim-runc-v2" containerd-shim-runc-v2
