@@ -31,10 +31,21 @@ pub fn write_if_changed(path: &Path, content: impl AsRef<[u8]>, mode: u32) -> Re
 fn write_steps(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let folder_mode = if mode & 0o077 == 0 { 0o700 } else { 0o755 };
-    fs::DirBuilder::new().recursive(true).mode(folder_mode).create(folder)?;
-    let name = path.file_name().context("it has no file name")?.to_string_lossy();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(folder_mode)
+        .create(folder)?;
+    let name = path
+        .file_name()
+        .context("it has no file name")?
+        .to_string_lossy();
     let temporary = folder.join(format!(".{name}.tmp"));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(content)?;
     file.sync_all()?;
@@ -54,7 +65,10 @@ mod tests {
         write(&path, "secret", 0o600)?;
         assert_eq!(fs::read_to_string(&path)?, "secret");
         assert_eq!(fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::metadata(dir.path().join("a"))?.permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(dir.path().join("a"))?.permissions().mode() & 0o777,
+            0o700
+        );
         assert_eq!(fs::read_dir(dir.path().join("a"))?.count(), 1);
         Ok(())
     }

@@ -29,11 +29,19 @@ pub enum Identity<'a> {
 /// A kubeconfig with one cluster, user and context, all called `default`. JSON, which is YAML, laid out for readers.
 pub fn render(server: &str, identity: &Identity<'_>) -> String {
     let (cluster, user) = match identity {
-        Identity::Files { ca, certificate, key } => (
+        Identity::Files {
+            ca,
+            certificate,
+            key,
+        } => (
             json!({ "server": server, "certificate-authority": ca }),
             json!({ "client-certificate": certificate, "client-key": key }),
         ),
-        Identity::Embedded { ca, certificate, key } => (
+        Identity::Embedded {
+            ca,
+            certificate,
+            key,
+        } => (
             json!({ "server": server, "certificate-authority-data": encode(ca) }),
             json!({ "client-certificate-data": encode(certificate), "client-key-data": encode(key) }),
         ),
@@ -56,7 +64,11 @@ fn yaml(cluster: &Value, user: &Value) -> String {
 
 /// JSON strings are YAML strings, so every value is quoted safely.
 fn lines(map: &Value) -> String {
-    map.as_object().into_iter().flatten().map(|(key, value)| format!("    {key}: {value}\n")).collect()
+    map.as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| format!("    {key}: {value}\n"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -65,7 +77,11 @@ mod tests {
 
     #[test]
     fn files_are_named() {
-        let identity = Identity::Files { ca: "/ca.crt", certificate: "/c.crt", key: "/c.key" };
+        let identity = Identity::Files {
+            ca: "/ca.crt",
+            certificate: "/c.crt",
+            key: "/c.key",
+        };
         let expected = r#"apiVersion: v1
 kind: Config
 clusters:
@@ -90,8 +106,18 @@ current-context: default
 
     #[test]
     fn pem_is_embedded_as_base64() {
-        let text = render("https://x", &Identity::Embedded { ca: "A", certificate: "B", key: "C" });
-        assert!(text.contains("certificate-authority-data: \"QQ==\""), "{text}");
+        let text = render(
+            "https://x",
+            &Identity::Embedded {
+                ca: "A",
+                certificate: "B",
+                key: "C",
+            },
+        );
+        assert!(
+            text.contains("certificate-authority-data: \"QQ==\""),
+            "{text}"
+        );
         assert!(text.contains("client-key-data: \"Qw==\""), "{text}");
     }
 }

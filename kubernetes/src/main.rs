@@ -68,7 +68,9 @@ fn dispatch(argv: &[OsString]) -> Result<()> {
         "agent" => bail!("joining a server is not part of this version: run 'k3s server'"),
         "token" => token::print(args),
         "internal-exec" => supervise::enter_and_exec(args).map(|never| match never {}),
-        applet if tools::APPLETS.contains(&applet) => tools::exec(applet, args).map(|never| match never {}),
+        applet if tools::APPLETS.contains(&applet) => {
+            tools::exec(applet, args).map(|never| match never {})
+        }
         "--version" | "-v" | "version" => {
             print_version();
             Ok(())
@@ -82,11 +84,19 @@ fn dispatch(argv: &[OsString]) -> Result<()> {
 }
 
 fn choose(argv: &[OsString]) -> (String, &[OsString]) {
-    let name = argv.first().map(Path::new).and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    let name = argv
+        .first()
+        .map(Path::new)
+        .and_then(Path::file_name)
+        .unwrap_or_default()
+        .to_string_lossy();
     if tools::APPLETS.contains(&name.as_ref()) {
         return (name.into_owned(), argv.get(1..).unwrap_or_default());
     }
-    let command = argv.get(1).map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    let command = argv
+        .get(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .unwrap_or_default();
     (command, argv.get(2..).unwrap_or_default())
 }
 
@@ -101,9 +111,13 @@ fn release() -> String {
 
 fn print_version() {
     println!("k3s of k3OS {}", release());
-    let output = std::process::Command::new(paths::program::KUBERNETES).arg("version").output();
-    let versions: serde_json::Value =
-        output.ok().and_then(|o| serde_json::from_slice(&o.stdout).ok()).unwrap_or_default();
+    let output = std::process::Command::new(paths::program::KUBERNETES)
+        .arg("version")
+        .output();
+    let versions: serde_json::Value = output
+        .ok()
+        .and_then(|o| serde_json::from_slice(&o.stdout).ok())
+        .unwrap_or_default();
     for (name, version) in versions.as_object().into_iter().flatten() {
         println!("{name} {}", version.as_str().unwrap_or_default());
     }
@@ -121,8 +135,14 @@ mod tests {
 
     #[test]
     fn the_name_or_the_first_argument_decides() {
-        assert_eq!(chosen(&["/usr/bin/kubectl", "get", "nodes"]), ("kubectl".into(), 2));
-        assert_eq!(chosen(&["/usr/bin/k3s", "kubectl", "get"]), ("kubectl".into(), 1));
+        assert_eq!(
+            chosen(&["/usr/bin/kubectl", "get", "nodes"]),
+            ("kubectl".into(), 2)
+        );
+        assert_eq!(
+            chosen(&["/usr/bin/k3s", "kubectl", "get"]),
+            ("kubectl".into(), 1)
+        );
         assert_eq!(chosen(&["k3s"]), (String::new(), 0));
         assert_eq!(chosen(&[]), (String::new(), 0));
     }

@@ -21,7 +21,10 @@ impl Network {
     pub fn address(&self, offset: u32) -> Result<IpAddr> {
         let host_bits = width(self.base) - u32::from(self.prefix);
         let fits = host_bits >= 32 || u64::from(offset) < (1_u64 << host_bits);
-        ensure!(fits, "taking address {offset} of {self}: the network is too small");
+        ensure!(
+            fits,
+            "taking address {offset} of {self}: the network is too small"
+        );
         Ok(match self.base {
             IpAddr::V4(base) => Ipv4Addr::from_bits(base.to_bits() + offset).into(),
             IpAddr::V6(base) => Ipv6Addr::from_bits(base.to_bits() + u128::from(offset)).into(),
@@ -30,7 +33,10 @@ impl Network {
 
     /// The first subnet of `prefix` bits, or the network itself when it is smaller.
     pub fn first_subnet(&self, prefix: u8) -> Network {
-        Network { base: self.base, prefix: self.prefix.max(prefix) }
+        Network {
+            base: self.base,
+            prefix: self.prefix.max(prefix),
+        }
     }
 
     /// Whether this is an IPv4 network.
@@ -43,13 +49,22 @@ impl FromStr for Network {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (base, prefix) = text.split_once('/').with_context(|| format!("'{text}' is not a network like 10.42.0.0/16"))?;
-        let base: IpAddr = base.parse().with_context(|| format!("'{text}' is not a network like 10.42.0.0/16"))?;
-        let prefix: u8 = prefix.parse().with_context(|| format!("'{text}': the part after '/' must be a number"))?;
+        let (base, prefix) = text
+            .split_once('/')
+            .with_context(|| format!("'{text}' is not a network like 10.42.0.0/16"))?;
+        let base: IpAddr = base
+            .parse()
+            .with_context(|| format!("'{text}' is not a network like 10.42.0.0/16"))?;
+        let prefix: u8 = prefix
+            .parse()
+            .with_context(|| format!("'{text}': the part after '/' must be a number"))?;
         if u32::from(prefix) > width(base) {
             bail!("'{text}': the prefix is longer than the address");
         }
-        Ok(Network { base: masked(base, prefix), prefix })
+        Ok(Network {
+            base: masked(base, prefix),
+            prefix,
+        })
     }
 }
 
@@ -65,8 +80,14 @@ fn width(address: IpAddr) -> u32 {
 
 fn masked(base: IpAddr, prefix: u8) -> IpAddr {
     match base {
-        IpAddr::V4(a) => Ipv4Addr::from_bits(a.to_bits() & u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)).into(),
-        IpAddr::V6(a) => Ipv6Addr::from_bits(a.to_bits() & u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0)).into(),
+        IpAddr::V4(a) => Ipv4Addr::from_bits(
+            a.to_bits() & u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0),
+        )
+        .into(),
+        IpAddr::V6(a) => Ipv6Addr::from_bits(
+            a.to_bits() & u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0),
+        )
+        .into(),
     }
 }
 
@@ -81,8 +102,14 @@ mod tests {
         assert_eq!(network.address(1)?.to_string(), "10.43.0.1");
         assert_eq!(network.first_subnet(24).to_string(), "10.43.0.0/24");
         assert!("10.0.0.0/30".parse::<Network>()?.address(10).is_err());
-        assert_eq!("fd00::/112".parse::<Network>()?.address(10)?.to_string(), "fd00::a");
-        assert_eq!("0.0.0.0/0".parse::<Network>()?.address(1)?.to_string(), "0.0.0.1");
+        assert_eq!(
+            "fd00::/112".parse::<Network>()?.address(10)?.to_string(),
+            "fd00::a"
+        );
+        assert_eq!(
+            "0.0.0.0/0".parse::<Network>()?.address(1)?.to_string(),
+            "0.0.0.1"
+        );
         Ok(())
     }
 

@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use nix::sys::socket::{AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, socket};
+use nix::sys::socket::{
+    AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, socket,
+};
 
 use crate::events::Events;
 
@@ -16,13 +18,17 @@ const AT_LATEST: Duration = Duration::from_secs(5);
 /// The IPv4 address of the interface with the default route of the least metric, if there is one now.
 pub fn current() -> Option<IpAddr> {
     let routes = std::fs::read_to_string("/proc/net/route").ok()?;
-    default_interfaces(&routes).into_iter().find_map(|name| address_of(&name))
+    default_interfaces(&routes)
+        .into_iter()
+        .find_map(|name| address_of(&name))
 }
 
 fn address_of(interface: &str) -> Option<IpAddr> {
     let addresses = nix::ifaddrs::getifaddrs().ok()?;
     let mut ours = addresses.filter(|a| a.interface_name == interface);
-    ours.find_map(|a| Some(a.address?.as_sockaddr_in()?.ip())).filter(is_usable).map(IpAddr::V4)
+    ours.find_map(|a| Some(a.address?.as_sockaddr_in()?.ip()))
+        .filter(is_usable)
+        .map(IpAddr::V4)
 }
 
 fn is_usable(address: &Ipv4Addr) -> bool {
@@ -36,7 +42,9 @@ fn default_interfaces(routes: &str) -> Vec<String> {
         .skip(1)
         .filter_map(|line| {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            let [name, "00000000", _, _, _, _, metric, "00000000", ..] = fields.as_slice() else { return None };
+            let [name, "00000000", _, _, _, _, metric, "00000000", ..] = fields.as_slice() else {
+                return None;
+            };
             Some((metric.parse().ok()?, (*name).to_string()))
         })
         .collect();
@@ -52,12 +60,16 @@ pub struct Changes {
 impl Changes {
     /// Listens from now on.
     pub fn listen() -> Self {
-        Changes { events: open().ok() }
+        Changes {
+            events: open().ok(),
+        }
     }
 
     /// Returns after a change, or after a few seconds.
     pub async fn next(&self) {
-        let Some(events) = &self.events else { return tokio::time::sleep(AT_LATEST).await };
+        let Some(events) = &self.events else {
+            return tokio::time::sleep(AT_LATEST).await;
+        };
         let _ = tokio::time::timeout(AT_LATEST, events.next()).await;
     }
 
@@ -74,7 +86,12 @@ impl Changes {
 
 fn open() -> anyhow::Result<Events> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)?;
+    let fd = socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        flags,
+        SockProtocol::NetlinkRoute,
+    )?;
     bind(fd.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
     Ok(Events::new(fd)?)
 }

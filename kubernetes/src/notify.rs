@@ -48,14 +48,22 @@ impl Notifier {
             Some(name) => SocketAddr::from_abstract_name(name),
             None => SocketAddr::from_pathname(&name),
         };
-        let socket = (!name.is_empty()).then(|| Some((UnixDatagram::unbound().ok()?, address.ok()?))).flatten();
-        Notifier { socket, start: Instant::now() }
+        let socket = (!name.is_empty())
+            .then(|| Some((UnixDatagram::unbound().ok()?, address.ok()?)))
+            .flatten();
+        Notifier {
+            socket,
+            start: Instant::now(),
+        }
     }
 
     /// Tells a milestone.
     pub fn event(&self, event: Event) {
         let name = event.name();
-        println!("k3s: {name} after {:.2} s", self.start.elapsed().as_secs_f64());
+        println!(
+            "k3s: {name} after {:.2} s",
+            self.start.elapsed().as_secs_f64()
+        );
         self.send(&format!("K3OS_EVENT={name}"));
     }
 

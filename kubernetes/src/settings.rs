@@ -60,15 +60,25 @@ impl Settings {
     pub fn new(args: ServerArgs, machine: &Machine) -> Result<Self> {
         let pod_networks = networks("--cluster-cidr", &args.cluster.cluster_cidr)?;
         let service_networks = networks("--service-cidr", &args.cluster.service_cidr)?;
-        let service = service_networks.first().context("reading --service-cidr: a network is needed")?;
+        let service = service_networks
+            .first()
+            .context("reading --service-cidr: a network is needed")?;
         let system_image = format!("{}:{}", crate::paths::SYSTEM_IMAGE, machine.release);
         let paths = Paths::new(&args.runtime.data_dir);
         Ok(Settings {
             node_name: node_name(&args, machine)?,
             dns: dns(&args.cluster.cluster_dns, service)?,
             api_service: service.address(1).context("reading --service-cidr")?,
-            storage: args.runtime.default_local_storage_path.clone().unwrap_or_else(|| paths.storage()),
-            pause_image: args.runtime.pause_image.clone().unwrap_or_else(|| system_image.clone()),
+            storage: args
+                .runtime
+                .default_local_storage_path
+                .clone()
+                .unwrap_or_else(|| paths.storage()),
+            pause_image: args
+                .runtime
+                .pause_image
+                .clone()
+                .unwrap_or_else(|| system_image.clone()),
             system_image,
             pod_networks,
             service_networks,
@@ -79,7 +89,10 @@ impl Settings {
 
     /// The part of the pod networks that the first node gets.
     pub fn first_node_networks(&self) -> Vec<Network> {
-        self.pod_networks.iter().map(|n| n.first_subnet(if n.is_v4() { NODE_PREFIX } else { 64 })).collect()
+        self.pod_networks
+            .iter()
+            .map(|n| n.first_subnet(if n.is_v4() { NODE_PREFIX } else { 64 }))
+            .collect()
     }
 
     /// Whether a bundled part is left out.
@@ -90,15 +103,34 @@ impl Settings {
     /// The API as this machine reaches it.
     pub fn api_url(&self) -> String {
         let bind = self.args.listener.bind_address;
-        let host = if bind.is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { bind };
-        format!("https://{}", std::net::SocketAddr::new(host, self.args.listener.https_listen_port))
+        let host = if bind.is_unspecified() {
+            IpAddr::from([127, 0, 0, 1])
+        } else {
+            bind
+        };
+        format!(
+            "https://{}",
+            std::net::SocketAddr::new(host, self.args.listener.https_listen_port)
+        )
     }
 
     /// What the certificates depend on.
     pub fn pki_facts(&self, node_addresses: &[IpAddr]) -> pki::plan::Facts {
         let mut api_names = self.args.listener.tls_san.clone();
-        api_names.extend(self.args.listener.advertise_address.iter().map(ToString::to_string));
-        api_names.extend(self.args.node.node_external_ip.iter().map(ToString::to_string));
+        api_names.extend(
+            self.args
+                .listener
+                .advertise_address
+                .iter()
+                .map(ToString::to_string),
+        );
+        api_names.extend(
+            self.args
+                .node
+                .node_external_ip
+                .iter()
+                .map(ToString::to_string),
+        );
         let bind = self.args.listener.bind_address;
         if !bind.is_unspecified() {
             api_names.push(bind.to_string());
@@ -114,28 +146,45 @@ impl Settings {
 
     /// A sentence for each flag that asks for something that is so anyway, or cannot be.
     pub fn warnings(&self) -> Vec<String> {
-        let absent = self.args.components.disable.iter().filter(|d| NOT_BUNDLED.contains(&d.as_str()));
-        let mut lines: Vec<String> = absent.map(|d| format!("--disable {d}: it is not part of this system")).collect();
+        let absent = self
+            .args
+            .components
+            .disable
+            .iter()
+            .filter(|d| NOT_BUNDLED.contains(&d.as_str()));
+        let mut lines: Vec<String> = absent
+            .map(|d| format!("--disable {d}: it is not part of this system"))
+            .collect();
         if self.args.cluster.cluster_init {
-            lines.push("--cluster-init has no effect: there is one server, its datastore is SQLite".into());
+            lines.push(
+                "--cluster-init has no effect: there is one server, its datastore is SQLite".into(),
+            );
         }
         if !matches!(self.args.cluster.flannel_backend.as_str(), "none" | "vxlan") {
             let backend = &self.args.cluster.flannel_backend;
-            lines.push(format!("--flannel-backend={backend} has no effect: pods are connected by a bridge"));
+            lines.push(format!(
+                "--flannel-backend={backend} has no effect: pods are connected by a bridge"
+            ));
         }
         lines
     }
 }
 
 fn networks(flag: &str, texts: &[String]) -> Result<Vec<Network>> {
-    texts.iter().map(|text| text.parse().with_context(|| format!("reading {flag}"))).collect()
+    texts
+        .iter()
+        .map(|text| text.parse().with_context(|| format!("reading {flag}")))
+        .collect()
 }
 
 fn dns(given: &[String], service: &Network) -> Result<Vec<IpAddr>> {
     if given.is_empty() {
         return Ok(vec![service.address(10).context("reading --service-cidr")?]);
     }
-    let address = |text: &String| text.parse().with_context(|| format!("reading --cluster-dns: '{text}'"));
+    let address = |text: &String| {
+        text.parse()
+            .with_context(|| format!("reading --cluster-dns: '{text}'"))
+    };
     given.iter().map(address).collect()
 }
 
@@ -147,8 +196,14 @@ fn node_name(args: &ServerArgs, machine: &Machine) -> Result<String> {
     }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     let edges = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    if name.len() > 253 || !name.chars().all(allowed) || !edges(name.chars().next()) || !edges(name.chars().last()) {
-        bail!("naming the node '{name}': a name has letters, digits, '-' and '.'; set the host name or --node-name");
+    if name.len() > 253
+        || !name.chars().all(allowed)
+        || !edges(name.chars().next())
+        || !edges(name.chars().last())
+    {
+        bail!(
+            "naming the node '{name}': a name has letters, digits, '-' and '.'; set the host name or --node-name"
+        );
     }
     Ok(name)
 }
@@ -163,7 +218,11 @@ pub mod tests {
         let argv = std::iter::once("server").chain(line.split_whitespace());
         let matches = crate::cli::command("server").try_get_matches_from(argv)?;
         let args = ServerArgs::from_arg_matches(&matches)?;
-        let machine = Machine { hostname: "K3OS-1".into(), node_id: "1a2b".into(), release: "v0.30.0".into() };
+        let machine = Machine {
+            hostname: "K3OS-1".into(),
+            node_id: "1a2b".into(),
+            release: "v0.30.0".into(),
+        };
         Settings::new(args, &machine)
     }
 
@@ -181,11 +240,16 @@ pub mod tests {
 
     #[test]
     fn flags_change_what_follows_from_them() -> Result<()> {
-        let s = settings("--service-cidr 10.96.0.0/12 --cluster-cidr 10.0.0.0/25 --node-name N.x --with-node-id")?;
+        let s = settings(
+            "--service-cidr 10.96.0.0/12 --cluster-cidr 10.0.0.0/25 --node-name N.x --with-node-id",
+        )?;
         assert_eq!(s.dns, [IpAddr::from([10, 96, 0, 10])]);
         assert_eq!(s.first_node_networks()[0].to_string(), "10.0.0.0/25");
         assert_eq!(s.node_name, "n.x-1a2b");
-        assert_eq!(settings("--bind-address 10.0.0.5")?.api_url(), "https://10.0.0.5:6443");
+        assert_eq!(
+            settings("--bind-address 10.0.0.5")?.api_url(),
+            "https://10.0.0.5:6443"
+        );
         Ok(())
     }
 
@@ -196,7 +260,10 @@ pub mod tests {
             ("--cluster-dns x", "--cluster-dns"),
             ("--node-name a_b", "a_b"),
         ] {
-            let error = settings(line).err().map(|e| format!("{e:#}")).unwrap_or_default();
+            let error = settings(line)
+                .err()
+                .map(|e| format!("{e:#}"))
+                .unwrap_or_default();
             assert!(error.contains(flag), "{error}");
         }
     }

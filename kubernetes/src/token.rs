@@ -46,23 +46,38 @@ pub fn print(args: &[std::ffi::OsString]) -> Result<()> {
     let data = std::env::var_os("K3S_DATA_DIR").unwrap_or_else(|| "/var/lib/rancher/k3s".into());
     let file = Paths::new(Path::new(&data)).server("node-token");
     let token = std::fs::read_to_string(&file);
-    print!("{}", token.with_context(|| format!("reading {}: has the server started?", file.display()))?);
+    print!(
+        "{}",
+        token.with_context(|| format!("reading {}: has the server started?", file.display()))?
+    );
     Ok(())
 }
 
 /// The secret in a token of either form.
 fn secret_of(token: &str) -> Result<String> {
     let token = token.trim();
-    let secret = match token.strip_prefix("K10").and_then(|rest| rest.split_once("::")) {
-        Some((_, credentials)) => credentials.split_once(':').map_or(credentials, |(_, secret)| secret),
+    let secret = match token
+        .strip_prefix("K10")
+        .and_then(|rest| rest.split_once("::"))
+    {
+        Some((_, credentials)) => credentials
+            .split_once(':')
+            .map_or(credentials, |(_, secret)| secret),
         None => token,
     };
     ensure!(!secret.is_empty(), "reading the token: it is empty");
-    ensure!(!secret.contains(char::is_whitespace), "reading the token: it contains white space");
+    ensure!(
+        !secret.contains(char::is_whitespace),
+        "reading the token: it contains white space"
+    );
     Ok(secret.to_string())
 }
 
-fn decide(given: Option<String>, kept: Option<String>, make: impl Fn() -> String) -> (String, Origin) {
+fn decide(
+    given: Option<String>,
+    kept: Option<String>,
+    make: impl Fn() -> String,
+) -> (String, Origin) {
     match (given, kept) {
         (Some(given), Some(kept)) if given != kept => (given, Origin::Changed),
         (Some(given), None) => (given, Origin::Made),
@@ -110,7 +125,10 @@ mod tests {
     #[test]
     fn the_token_names_the_ca() {
         let token = node_token("", "x");
-        assert_eq!(token, "K10e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855::server:x");
+        assert_eq!(
+            token,
+            "K10e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855::server:x"
+        );
     }
 
     #[test]
@@ -121,7 +139,10 @@ mod tests {
         assert_eq!((made.len(), origin), (32, Origin::Made));
         assert_eq!(ensure(&paths, None)?, (made.clone(), Origin::Kept));
         assert_eq!(ensure(&paths, Some(&made))?.1, Origin::Kept);
-        assert_eq!(ensure(&paths, Some("other"))?, ("other".into(), Origin::Changed));
+        assert_eq!(
+            ensure(&paths, Some("other"))?,
+            ("other".into(), Origin::Changed)
+        );
         assert_eq!(ensure(&paths, None)?, ("other".into(), Origin::Kept));
         Ok(())
     }

@@ -36,7 +36,10 @@ fn defaults(applet: &str) -> Vec<(&'static str, String)> {
     match applet {
         "kubectl" => vec![("KUBECONFIG", KUBECONFIG.into())],
         "crictl" => vec![("CONTAINER_RUNTIME_ENDPOINT", format!("unix://{socket}"))],
-        "ctr" => vec![("CONTAINERD_ADDRESS", socket), ("CONTAINERD_NAMESPACE", "k8s.io".into())],
+        "ctr" => vec![
+            ("CONTAINERD_ADDRESS", socket),
+            ("CONTAINERD_NAMESPACE", "k8s.io".into()),
+        ],
         _ => Vec::new(),
     }
 }

@@ -24,7 +24,12 @@ impl ObjectRef {
     /// # Errors
     /// An object without `apiVersion`, `kind` or name.
     pub fn of(object: &Value) -> Result<Self> {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(String::from);
+        let text = |pointer: &str| {
+            object
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .map(String::from)
+        };
         Ok(ObjectRef {
             version: text("/apiVersion").context("reading an object: it has no apiVersion")?,
             kind: text("/kind").context("reading an object: it has no kind")?,
@@ -59,7 +64,10 @@ pub struct Applier {
 impl Applier {
     /// By means of `client`.
     pub fn new(client: &Client) -> Self {
-        Applier { client: client.clone(), discovery: Discovery::default() }
+        Applier {
+            client: client.clone(),
+            discovery: Discovery::default(),
+        }
     }
 
     /// Applies one object.
@@ -68,18 +76,29 @@ impl Applier {
     /// A kind that the API does not serve (yet), or its refusal.
     pub async fn apply(&mut self, object: &Value) -> Result<()> {
         let of = ObjectRef::of(object)?;
-        self.apply_as(&of, object).await.with_context(|| format!("applying {of}"))
+        self.apply_as(&of, object)
+            .await
+            .with_context(|| format!("applying {of}"))
     }
 
     async fn apply_as(&mut self, of: &ObjectRef, object: &Value) -> Result<()> {
-        let resource = self.discovery.find(&self.client, &of.version, &of.kind).await?;
-        let resource = resource.ok_or_else(|| anyhow!("the API does not serve {} {}", of.version, of.kind))?;
+        let resource = self
+            .discovery
+            .find(&self.client, &of.version, &of.kind)
+            .await?;
+        let resource =
+            resource.ok_or_else(|| anyhow!("the API does not serve {} {}", of.version, of.kind))?;
         let namespace = of.namespace.as_deref().unwrap_or("default");
         let mut object = object.clone();
         if resource.is_namespaced() && of.namespace.is_none() {
             object["metadata"]["namespace"] = namespace.into();
         }
-        self.client.apply(&resource.path(&of.version, Some(namespace), &of.name), &object).await?;
+        self.client
+            .apply(
+                &resource.path(&of.version, Some(namespace), &of.name),
+                &object,
+            )
+            .await?;
         Ok(())
     }
 
@@ -89,11 +108,19 @@ impl Applier {
     /// The API's refusal.
     pub async fn delete(&mut self, of: &ObjectRef) -> Result<()> {
         let doing = || format!("deleting {of}");
-        let Some(resource) = self.discovery.find(&self.client, &of.version, &of.kind).await.with_context(doing)? else {
+        let Some(resource) = self
+            .discovery
+            .find(&self.client, &of.version, &of.kind)
+            .await
+            .with_context(doing)?
+        else {
             return Ok(());
         };
         let namespace = of.namespace.as_deref().unwrap_or("default");
-        self.client.delete(&resource.path(&of.version, Some(namespace), &of.name)).await.with_context(doing)
+        self.client
+            .delete(&resource.path(&of.version, Some(namespace), &of.name))
+            .await
+            .with_context(doing)
     }
 }
 
@@ -105,7 +132,9 @@ mod tests {
     #[test]
     fn objects_are_the_same_across_versions() -> Result<()> {
         let of = |version: &str| {
-            ObjectRef::of(&json!({"apiVersion": version, "kind": "K", "metadata": {"name": "n", "namespace": "s"}}))
+            ObjectRef::of(
+                &json!({"apiVersion": version, "kind": "K", "metadata": {"name": "n", "namespace": "s"}}),
+            )
         };
         assert!(of("g/v1")?.is_same(&of("g/v2")?));
         assert!(!of("g/v1")?.is_same(&of("h/v1")?));

@@ -60,13 +60,20 @@ impl Client {
     /// Files that cannot be read or are no certificates.
     pub fn new(url: &str, ca: &Path, certificate: &Path, key: &Path) -> Result<Self> {
         let tls = tls(ca, certificate, key).context("preparing the connection to the API")?;
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().build();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_only()
+            .enable_http1()
+            .build();
         let connections = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
             .pool_max_idle_per_host(2)
             .build(connector);
-        Ok(Client { url: url.into(), connections })
+        Ok(Client {
+            url: url.into(),
+            connections,
+        })
     }
 
     /// GET, as JSON.
@@ -82,7 +89,8 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn create(&self, path: &str, object: &Value) -> Result<Value, Error> {
-        self.send(Method::POST, path, "application/json", Some(object)).await
+        self.send(Method::POST, path, "application/json", Some(object))
+            .await
     }
 
     /// Server-side apply, taking over fields that others have set.
@@ -91,7 +99,13 @@ impl Client {
     /// See [`Error`].
     pub async fn apply(&self, path: &str, object: &Value) -> Result<Value, Error> {
         let path = format!("{path}?fieldManager=k3s&force=true");
-        self.send(Method::PATCH, &path, "application/apply-patch+yaml", Some(object)).await
+        self.send(
+            Method::PATCH,
+            &path,
+            "application/apply-patch+yaml",
+            Some(object),
+        )
+        .await
     }
 
     /// JSON merge patch.
@@ -99,7 +113,13 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn merge(&self, path: &str, patch: &Value) -> Result<Value, Error> {
-        self.send(Method::PATCH, path, "application/merge-patch+json", Some(patch)).await
+        self.send(
+            Method::PATCH,
+            path,
+            "application/merge-patch+json",
+            Some(patch),
+        )
+        .await
     }
 
     /// DELETE; what depends on the object is removed in the background.
@@ -131,18 +151,40 @@ impl Client {
         self.request(Method::GET, path, "", None).await
     }
 
-    async fn send(&self, method: Method, path: &str, kind: &str, body: Option<&Value>) -> Result<Value, Error> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Error> {
         tokio::time::timeout(REQUEST_LIMIT, self.exchange(method, path, kind, body))
             .await
-            .map_err(|_| Error::Connection(format!("no answer within {} s", REQUEST_LIMIT.as_secs())))?
+            .map_err(|_| {
+                Error::Connection(format!("no answer within {} s", REQUEST_LIMIT.as_secs()))
+            })?
     }
 
-    async fn exchange(&self, method: Method, path: &str, kind: &str, body: Option<&Value>) -> Result<Value, Error> {
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Error> {
         let response = self.request(method, path, kind, body).await?;
         let status = response.status();
-        let bytes = response.into_body().collect().await.map_err(connection)?.to_bytes();
+        let bytes = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(connection)?
+            .to_bytes();
         if !status.is_success() {
-            return Err(Error::Status { status, message: message(&bytes) });
+            return Err(Error::Status {
+                status,
+                message: message(&bytes),
+            });
         }
         serde_json::from_slice(&bytes).map_err(connection)
     }
@@ -159,7 +201,10 @@ impl Client {
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header(header::ACCEPT, "application/json")
-            .header(header::USER_AGENT, concat!("k3s/", env!("CARGO_PKG_VERSION")))
+            .header(
+                header::USER_AGENT,
+                concat!("k3s/", env!("CARGO_PKG_VERSION")),
+            )
             .header(header::CONTENT_TYPE, kind)
             .body(Full::from(body))
             .map_err(connection)?;
@@ -183,13 +228,16 @@ fn message(body: &[u8]) -> String {
 
 fn tls(ca: &Path, certificate: &Path, key: &Path) -> Result<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ca).with_context(|| format!("reading {}", ca.display()))? {
+    for certificate in
+        CertificateDer::pem_file_iter(ca).with_context(|| format!("reading {}", ca.display()))?
+    {
         roots.add(certificate?)?;
     }
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
         .with_context(|| format!("reading {}", certificate.display()))?;
-    let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("reading {}", key.display()))?;
+    let key =
+        PrivateKeyDer::from_pem_file(key).with_context(|| format!("reading {}", key.display()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?

@@ -22,15 +22,28 @@ impl Discovery {
     ///
     /// # Errors
     /// An API that does not answer.
-    pub async fn find(&mut self, client: &Client, version: &str, kind: &str) -> Result<Option<Resource>, Error> {
-        if !self.groups.get(version).is_some_and(|kinds| kinds.contains_key(kind)) {
+    pub async fn find(
+        &mut self,
+        client: &Client,
+        version: &str,
+        kind: &str,
+    ) -> Result<Option<Resource>, Error> {
+        if !self
+            .groups
+            .get(version)
+            .is_some_and(|kinds| kinds.contains_key(kind))
+        {
             match client.get(&base(version)).await {
                 Ok(list) => self.groups.insert(version.into(), resources(&list)),
                 Err(error) if error.is_not_found() => None,
                 Err(error) => return Err(error),
             };
         }
-        Ok(self.groups.get(version).and_then(|kinds| kinds.get(kind)).cloned())
+        Ok(self
+            .groups
+            .get(version)
+            .and_then(|kinds| kinds.get(kind))
+            .cloned())
     }
 }
 
@@ -51,17 +64,32 @@ impl Resource {
 }
 
 fn base(version: &str) -> String {
-    if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") }
+    if version.contains('/') {
+        format!("/apis/{version}")
+    } else {
+        format!("/api/{version}")
+    }
 }
 
 /// Kinds by name; subresources (`pods/log`) are left out.
 fn resources(list: &Value) -> HashMap<String, Resource> {
-    let items = list.get("resources").and_then(Value::as_array).into_iter().flatten();
+    let items = list
+        .get("resources")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     items
         .filter_map(|item| {
-            let plural = item.get("name")?.as_str().filter(|name| !name.contains('/'))?.to_string();
+            let plural = item
+                .get("name")?
+                .as_str()
+                .filter(|name| !name.contains('/'))?
+                .to_string();
             let namespaced = item.get("namespaced")?.as_bool()?;
-            Some((item.get("kind")?.as_str()?.to_string(), Resource { plural, namespaced }))
+            Some((
+                item.get("kind")?.as_str()?.to_string(),
+                Resource { plural, namespaced },
+            ))
         })
         .collect()
 }
@@ -80,8 +108,14 @@ mod tests {
         let kinds = resources(&list);
         assert_eq!(kinds.len(), 1);
         let deployment = kinds.get("Deployment").ok_or("missing")?;
-        assert_eq!(deployment.path("apps/v1", Some("a"), "b"), "/apis/apps/v1/namespaces/a/deployments/b");
-        let node = Resource { plural: "nodes".into(), namespaced: false };
+        assert_eq!(
+            deployment.path("apps/v1", Some("a"), "b"),
+            "/apis/apps/v1/namespaces/a/deployments/b"
+        );
+        let node = Resource {
+            plural: "nodes".into(),
+            namespaced: false,
+        };
         assert_eq!(node.path("v1", Some("a"), "b"), "/api/v1/nodes/b");
         Ok(())
     }

@@ -25,7 +25,8 @@ pub struct Entry {
 pub fn load(file: &Path, must_exist: bool) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for path in files(file, must_exist) {
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("reading {}", path.display()))?;
         for entry in parse(&path, &text)? {
             if !entry.append {
                 entries.retain(|earlier: &Entry| earlier.key != entry.key);
@@ -47,29 +48,47 @@ fn files(file: &Path, must_exist: bool) -> Vec<PathBuf> {
 }
 
 fn parse(path: &Path, text: &str) -> Result<Vec<Entry>> {
-    let value: Value = serde_saphyr::from_str(text).with_context(|| format!("parsing {}", path.display()))?;
+    let value: Value =
+        serde_saphyr::from_str(text).with_context(|| format!("parsing {}", path.display()))?;
     match value {
         Value::Null => Ok(Vec::new()),
-        Value::Object(map) => map.into_iter().map(|(key, value)| entry(path, &key, value)).collect(),
-        _ => bail!("parsing {}: a mapping of flag names to values is needed", path.display()),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| entry(path, &key, value))
+            .collect(),
+        _ => bail!(
+            "parsing {}: a mapping of flag names to values is needed",
+            path.display()
+        ),
     }
 }
 
 fn entry(path: &Path, key: &str, value: Value) -> Result<Entry> {
     let name = key.strip_suffix('+').unwrap_or(key);
     let values = match value {
-        Value::Array(items) => items.into_iter().map(|v| scalar(path, name, v)).collect::<Result<_>>()?,
+        Value::Array(items) => items
+            .into_iter()
+            .map(|v| scalar(path, name, v))
+            .collect::<Result<_>>()?,
         Value::Null => Vec::new(),
         other => vec![scalar(path, name, other)?],
     };
-    Ok(Entry { file: path.into(), key: name.replace('_', "-"), values, append: name != key })
+    Ok(Entry {
+        file: path.into(),
+        key: name.replace('_', "-"),
+        values,
+        append: name != key,
+    })
 }
 
 fn scalar(path: &Path, key: &str, value: Value) -> Result<String> {
     match value {
         Value::String(text) => Ok(text),
         Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-        _ => bail!("parsing {}: '{key}' must be a text, a number, true or false, or a list of them", path.display()),
+        _ => bail!(
+            "parsing {}: '{key}' must be a text, a number, true or false, or a list of them",
+            path.display()
+        ),
     }
 }
 
@@ -78,7 +97,10 @@ mod tests {
     use super::*;
 
     fn flags(text: &str) -> Result<Vec<(String, Vec<String>)>> {
-        Ok(parse(Path::new("c.yaml"), text)?.into_iter().map(|e| (e.key, e.values)).collect())
+        Ok(parse(Path::new("c.yaml"), text)?
+            .into_iter()
+            .map(|e| (e.key, e.values))
+            .collect())
     }
 
     #[test]
@@ -86,9 +108,16 @@ mod tests {
         let text = "write-kubeconfig-mode: \"0644\"\ntls-san:\n  - a\n  - b\ndebug: true\nhttps-listen-port: 6444\n";
         let mut found = flags(text)?;
         found.sort();
-        let expected = [("debug", vec!["true"]), ("https-listen-port", vec!["6444"]), ("tls-san", vec!["a", "b"])];
+        let expected = [
+            ("debug", vec!["true"]),
+            ("https-listen-port", vec!["6444"]),
+            ("tls-san", vec!["a", "b"]),
+        ];
         for (key, values) in expected {
-            assert!(found.contains(&(key.into(), values.iter().map(ToString::to_string).collect())), "{found:?}");
+            assert!(
+                found.contains(&(key.into(), values.iter().map(ToString::to_string).collect())),
+                "{found:?}"
+            );
         }
         assert!(found.contains(&("write-kubeconfig-mode".into(), vec!["0644".into()])));
         Ok(())
@@ -116,7 +145,13 @@ mod tests {
         std::fs::write(&main, "token: a\ntls-san: [x]\n")?;
         std::fs::write(drop_in.join("10.yaml"), "token: b\ntls-san+: [z]\n")?;
         let entries = load(&main, false)?;
-        let values = |key: &str| entries.iter().filter(|e| e.key == key).flat_map(|e| e.values.clone()).collect::<Vec<_>>();
+        let values = |key: &str| {
+            entries
+                .iter()
+                .filter(|e| e.key == key)
+                .flat_map(|e| e.values.clone())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(values("token"), ["b"]);
         assert_eq!(values("tls-san"), ["x", "z"]);
         Ok(())

@@ -23,7 +23,12 @@ pub struct ListenerArgs {
     #[arg(long, value_delimiter = ',')]
     pub tls_san: Vec<String>,
     /// File for the administrator's kubeconfig
-    #[arg(long, short = 'o', env = "K3S_KUBECONFIG_OUTPUT", default_value = "/etc/rancher/k3s/k3s.yaml")]
+    #[arg(
+        long,
+        short = 'o',
+        env = "K3S_KUBECONFIG_OUTPUT",
+        default_value = "/etc/rancher/k3s/k3s.yaml"
+    )]
     pub write_kubeconfig: PathBuf,
     /// Mode of that file, octal
     #[arg(long, env = "K3S_KUBECONFIG_MODE", default_value = "600", value_parser = octal_mode)]

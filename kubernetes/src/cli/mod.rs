@@ -57,7 +57,9 @@ pub struct Parsed {
 
 /// The `server` (or `agent`) command with every flag, supported or not.
 pub fn command(name: &'static str) -> Command {
-    let base = Command::new(name).args_override_self(true).disable_version_flag(true);
+    let base = Command::new(name)
+        .args_override_self(true)
+        .disable_version_flag(true);
     ServerArgs::augment_args(base).args(unsupported::args())
 }
 
@@ -68,28 +70,48 @@ pub fn command(name: &'static str) -> Command {
 /// flag that is refused.
 pub fn parse(name: &'static str, argv: &[OsString]) -> Result<Parsed> {
     let typed = command(name).try_get_matches_from(argv)?;
-    let file = typed.get_one::<String>("config").map_or(CONFIG_FILE, String::as_str);
+    let file = typed
+        .get_one::<String>("config")
+        .map_or(CONFIG_FILE, String::as_str);
     let explicit = typed.value_source("config") != Some(ValueSource::DefaultValue);
     let entries = config_file::load(std::path::Path::new(file), explicit)?;
     let merged = merge(argv, &typed, &entries)?;
-    let matches = command(name).try_get_matches_from(merged).context("applying the config file's flags")?;
+    let matches = command(name)
+        .try_get_matches_from(merged)
+        .context("applying the config file's flags")?;
     refuse_unsupported(&matches)?;
     let args = ServerArgs::from_arg_matches(&matches)?;
-    Ok(Parsed { args, warnings: unsupported::warnings(&matches) })
+    Ok(Parsed {
+        args,
+        warnings: unsupported::warnings(&matches),
+    })
 }
 
 /// Puts the config file's entries before the typed arguments. A list on the command line replaces the file's,
 /// except for keys written `key+`, as in k3s.
-fn merge(argv: &[OsString], typed: &ArgMatches, entries: &[config_file::Entry]) -> Result<Vec<OsString>> {
+fn merge(
+    argv: &[OsString],
+    typed: &ArgMatches,
+    entries: &[config_file::Entry],
+) -> Result<Vec<OsString>> {
     let known = command("known");
     let mut merged: Vec<OsString> = argv.iter().take(1).cloned().collect();
     for entry in entries {
-        let Some(arg) = known.get_arguments().find(|a| a.get_long() == Some(entry.key.as_str())) else {
+        let Some(arg) = known
+            .get_arguments()
+            .find(|a| a.get_long() == Some(entry.key.as_str()))
+        else {
             bail!(unknown_key(&known, entry));
         };
-        let on_command_line = typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+        let on_command_line =
+            typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
         if !on_command_line || entry.append {
-            merged.extend(entry.values.iter().map(|value| format!("--{}={value}", entry.key).into()));
+            merged.extend(
+                entry
+                    .values
+                    .iter()
+                    .map(|value| format!("--{}={value}", entry.key).into()),
+            );
         }
     }
     merged.extend(argv.iter().skip(1).cloned());
@@ -106,7 +128,11 @@ fn unknown_key(known: &Command, entry: &config_file::Entry) -> String {
         Some((score, long)) if score > 0.7 => format!("; the nearest known key is '{long}'"),
         _ => String::new(),
     };
-    format!("reading {}: unknown key '{}'{hint}", entry.file.display(), entry.key)
+    format!(
+        "reading {}: unknown key '{}'{hint}",
+        entry.file.display(),
+        entry.key
+    )
 }
 
 fn refuse_unsupported(matches: &ArgMatches) -> Result<()> {
@@ -124,19 +150,30 @@ mod tests {
         let argv: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let typed = command("server").try_get_matches_from(&argv)?;
         refuse_unsupported(&typed)?;
-        Ok(Parsed { args: ServerArgs::from_arg_matches(&typed)?, warnings: unsupported::warnings(&typed) })
+        Ok(Parsed {
+            args: ServerArgs::from_arg_matches(&typed)?,
+            warnings: unsupported::warnings(&typed),
+        })
     }
 
     fn entry(key: &str, values: &[&str], append: bool) -> config_file::Entry {
         let values = values.iter().map(ToString::to_string).collect();
-        config_file::Entry { file: "/config.yaml".into(), key: key.into(), values, append }
+        config_file::Entry {
+            file: "/config.yaml".into(),
+            key: key.into(),
+            values,
+            append,
+        }
     }
 
     fn merge_line(line: &str, entries: &[config_file::Entry]) -> Result<Vec<String>> {
         let argv: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let typed = command("server").try_get_matches_from(&argv)?;
         let merged = merge(&argv, &typed, entries)?;
-        Ok(merged.into_iter().map(|a| a.into_string().unwrap_or_default()).collect())
+        Ok(merged
+            .into_iter()
+            .map(|a| a.into_string().unwrap_or_default())
+            .collect())
     }
 
     #[test]
@@ -162,33 +199,60 @@ mod tests {
 
     #[test]
     fn an_unknown_flag_is_named_with_the_nearest() {
-        let error = parse_line("server --cluster-cdir 10.0.0.0/16").err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(error.contains("'--cluster-cdir'") && error.contains("'--cluster-cidr'"), "{error}");
+        let error = parse_line("server --cluster-cdir 10.0.0.0/16")
+            .err()
+            .map(|e| e.to_string())
+            .unwrap_or_default();
+        assert!(
+            error.contains("'--cluster-cdir'") && error.contains("'--cluster-cidr'"),
+            "{error}"
+        );
     }
 
     #[test]
     fn what_k3s_knows_and_we_do_not_is_answered() -> Result<()> {
-        let error = parse_line("server --secrets-encryption").err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(error.starts_with("--secrets-encryption is not supported"), "{error}");
+        let error = parse_line("server --secrets-encryption")
+            .err()
+            .map(|e| e.to_string())
+            .unwrap_or_default();
+        assert!(
+            error.starts_with("--secrets-encryption is not supported"),
+            "{error}"
+        );
         let warnings = parse_line("server --disable-helm-controller")?.warnings;
-        assert!(matches!(warnings.as_slice(), [w] if w.starts_with("--disable-helm-controller has no effect")), "{warnings:?}");
+        assert!(
+            matches!(warnings.as_slice(), [w] if w.starts_with("--disable-helm-controller has no effect")),
+            "{warnings:?}"
+        );
         assert!(parse_line("server --docker=false")?.warnings.is_empty());
         Ok(())
     }
 
     #[test]
     fn the_command_line_wins_over_the_file_and_plus_appends() -> Result<()> {
-        let file = [entry("token", &["file"], false), entry("tls-san", &["f1", "f2"], false)];
-        assert_eq!(merge_line("server --tls-san c", &file)?, ["server", "--token=file", "--tls-san", "c"]);
+        let file = [
+            entry("token", &["file"], false),
+            entry("tls-san", &["f1", "f2"], false),
+        ];
+        assert_eq!(
+            merge_line("server --tls-san c", &file)?,
+            ["server", "--token=file", "--tls-san", "c"]
+        );
         let plus = [entry("tls-san", &["f1"], true)];
-        assert_eq!(merge_line("server --tls-san c", &plus)?, ["server", "--tls-san=f1", "--tls-san", "c"]);
+        assert_eq!(
+            merge_line("server --tls-san c", &plus)?,
+            ["server", "--tls-san=f1", "--tls-san", "c"]
+        );
         Ok(())
     }
 
     #[test]
     fn an_unknown_key_is_named_with_file_and_nearest() {
         let file = [entry("clutser-cidr", &["x"], false)];
-        let error = merge_line("server", &file).err().map(|e| e.to_string()).unwrap_or_default();
+        let error = merge_line("server", &file)
+            .err()
+            .map(|e| e.to_string())
+            .unwrap_or_default();
         assert_eq!(
             error,
             "reading /config.yaml: unknown key 'clutser-cidr'; the nearest known key is 'cluster-cidr'"

@@ -7,7 +7,12 @@ use clap::Args;
 #[command(next_help_heading = "Runtime")]
 pub struct RuntimeArgs {
     /// Folder for the cluster's state
-    #[arg(long, short = 'd', env = "K3S_DATA_DIR", default_value = "/var/lib/rancher/k3s")]
+    #[arg(
+        long,
+        short = 'd',
+        env = "K3S_DATA_DIR",
+        default_value = "/var/lib/rancher/k3s"
+    )]
     pub data_dir: PathBuf,
     /// YAML file with flags; its keys are the flags' names
     #[arg(long, short = 'c', env = "K3S_CONFIG_FILE", default_value = super::CONFIG_FILE)]

@@ -24,7 +24,8 @@ enum Kind {
 
 use Kind::{Switch, Value};
 
-const ETCD: &str = "the datastore is SQLite through kine, or --datastore-endpoint; there is no embedded etcd";
+const ETCD: &str =
+    "the datastore is SQLite through kine, or --datastore-endpoint; there is no embedded etcd";
 const NO_FLANNEL: &str = "pods are connected by a bridge, there is no flannel";
 const NO_HELM: &str = "there is no Helm controller";
 const ONE_SERVER: &str = "a server runs all its components in one process";
@@ -97,7 +98,11 @@ pub fn args() -> impl Iterator<Item = Arg> {
     FLAGS.iter().map(|Flag(name, kind, ..)| {
         let arg = Arg::new(*name).long(*name).hide(true);
         match kind {
-            Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true").action(ArgAction::Set),
+            Switch => arg
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("true")
+                .action(ArgAction::Set),
             Value => arg.num_args(1).action(ArgAction::Append),
         }
     })
@@ -114,13 +119,19 @@ pub fn warnings(matches: &ArgMatches) -> Vec<String> {
 }
 
 fn sentences(matches: &ArgMatches, answer: Answer, verdict: &str) -> Vec<String> {
-    let used = FLAGS.iter().filter(|flag| flag.2 == answer && is_used(matches, flag));
-    used.map(|Flag(name, _, _, reason)| format!("--{name} {verdict}: {reason}")).collect()
+    let used = FLAGS
+        .iter()
+        .filter(|flag| flag.2 == answer && is_used(matches, flag));
+    used.map(|Flag(name, _, _, reason)| format!("--{name} {verdict}: {reason}"))
+        .collect()
 }
 
 /// A switch set to false asks for what is the case anyway.
 fn is_used(matches: &ArgMatches, Flag(name, kind, ..): &Flag) -> bool {
     let given = matches.value_source(name) == Some(ValueSource::CommandLine);
-    let off = *kind == Switch && matches.get_one::<String>(name).is_some_and(|v| v == "false");
+    let off = *kind == Switch
+        && matches
+            .get_one::<String>(name)
+            .is_some_and(|v| v == "false");
     given && !off
 }

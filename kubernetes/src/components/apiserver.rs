@@ -10,7 +10,10 @@ pub fn flags(settings: &Settings) -> Vec<String> {
     let flags = listening(settings, Flags::default());
     let flags = trust(settings, flags);
     let flags = services(settings, flags);
-    flags.with_users(settings.args.runtime.verbosity, &settings.args.components.kube_apiserver_arg)
+    flags.with_users(
+        settings.args.runtime.verbosity,
+        &settings.args.components.kube_apiserver_arg,
+    )
 }
 
 fn listening(settings: &Settings, flags: Flags) -> Flags {
@@ -20,8 +23,14 @@ fn listening(settings: &Settings, flags: Flags) -> Flags {
         .set("storage-backend", "etcd3")
         .set("bind-address", listener.bind_address)
         .set("secure-port", listener.https_listen_port)
-        .set("tls-cert-file", text(settings.paths.tls("serving-kube-apiserver.crt")))
-        .set("tls-private-key-file", text(settings.paths.tls("serving-kube-apiserver.key")))
+        .set(
+            "tls-cert-file",
+            text(settings.paths.tls("serving-kube-apiserver.crt")),
+        )
+        .set(
+            "tls-private-key-file",
+            text(settings.paths.tls("serving-kube-apiserver.key")),
+        )
         // The endpoints of the service `kubernetes` are written by us (server/endpoints.rs) when the node's address is
         // known: the API server then waits for no network, and a new address does not restart it.
         .set("advertise-address", placeholder(settings))
@@ -36,7 +45,11 @@ fn listening(settings: &Settings, flags: Flags) -> Flags {
 
 /// An address that is there before any network, of the family of the services.
 fn placeholder(settings: &Settings) -> IpAddr {
-    if settings.api_service.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::from(std::net::Ipv6Addr::LOCALHOST) }
+    if settings.api_service.is_ipv4() {
+        IpAddr::from([127, 0, 0, 1])
+    } else {
+        IpAddr::from(std::net::Ipv6Addr::LOCALHOST)
+    }
 }
 
 fn trust(settings: &Settings, flags: Flags) -> Flags {
@@ -49,9 +62,15 @@ fn trust(settings: &Settings, flags: Flags) -> Flags {
         .set("client-ca-file", tls("client-ca.crt"))
         .set("enable-bootstrap-token-auth", true)
         .set("kubelet-certificate-authority", tls("server-ca.crt"))
-        .set("kubelet-client-certificate", tls("client-kube-apiserver.crt"))
+        .set(
+            "kubelet-client-certificate",
+            tls("client-kube-apiserver.crt"),
+        )
         .set("kubelet-client-key", tls("client-kube-apiserver.key"))
-        .set("kubelet-preferred-address-types", "InternalIP,ExternalIP,Hostname")
+        .set(
+            "kubelet-preferred-address-types",
+            "InternalIP,ExternalIP,Hostname",
+        )
         .set("proxy-client-cert-file", tls("client-auth-proxy.crt"))
         .set("proxy-client-key-file", tls("client-auth-proxy.key"))
         .set("requestheader-client-ca-file", tls("request-header-ca.crt"))
@@ -69,6 +88,9 @@ fn services(settings: &Settings, flags: Flags) -> Flags {
     flags
         .set("service-account-issuer", &issuer)
         .set("api-audiences", format!("{issuer},k3s"))
-        .set("service-cluster-ip-range", joined(&settings.service_networks))
+        .set(
+            "service-cluster-ip-range",
+            joined(&settings.service_networks),
+        )
         .set("service-node-port-range", &cluster.service_node_port_range)
 }

@@ -6,12 +6,18 @@ use crate::settings::Settings;
 /// kube-controller-manager's flags.
 pub fn flags(settings: &Settings) -> Vec<String> {
     let flags = signing(settings, running(settings));
-    flags.with_users(settings.args.runtime.verbosity, &settings.args.components.kube_controller_manager_arg)
+    flags.with_users(
+        settings.args.runtime.verbosity,
+        &settings.args.components.kube_controller_manager_arg,
+    )
 }
 
 fn running(settings: &Settings) -> Flags {
     Flags::default()
-        .set("kubeconfig", text(settings.paths.cred("controller.kubeconfig")))
+        .set(
+            "kubeconfig",
+            text(settings.paths.cred("controller.kubeconfig")),
+        )
         .set("controllers", "*,token-cleaner-controller")
         .set("leader-elect", false)
         // One identity for all controllers (its certificate is of system:masters): they share a process with the API
@@ -24,7 +30,10 @@ fn running(settings: &Settings) -> Flags {
         .set("kube-api-burst", 500)
         .set("allocate-node-cidrs", true)
         .set("cluster-cidr", joined(&settings.pod_networks))
-        .set("service-cluster-ip-range", joined(&settings.service_networks))
+        .set(
+            "service-cluster-ip-range",
+            joined(&settings.service_networks),
+        )
         .set("configure-cloud-routes", false)
         .set("profiling", false)
 }
@@ -34,12 +43,36 @@ fn signing(settings: &Settings, flags: Flags) -> Flags {
     flags
         .set("service-account-private-key-file", tls("service.key"))
         .set("root-ca-file", tls("server-ca.crt"))
-        .set("cluster-signing-kube-apiserver-client-cert-file", tls("client-ca.crt"))
-        .set("cluster-signing-kube-apiserver-client-key-file", tls("client-ca.key"))
-        .set("cluster-signing-kubelet-client-cert-file", tls("client-ca.crt"))
-        .set("cluster-signing-kubelet-client-key-file", tls("client-ca.key"))
-        .set("cluster-signing-kubelet-serving-cert-file", tls("server-ca.crt"))
-        .set("cluster-signing-kubelet-serving-key-file", tls("server-ca.key"))
-        .set("cluster-signing-legacy-unknown-cert-file", tls("server-ca.crt"))
-        .set("cluster-signing-legacy-unknown-key-file", tls("server-ca.key"))
+        .set(
+            "cluster-signing-kube-apiserver-client-cert-file",
+            tls("client-ca.crt"),
+        )
+        .set(
+            "cluster-signing-kube-apiserver-client-key-file",
+            tls("client-ca.key"),
+        )
+        .set(
+            "cluster-signing-kubelet-client-cert-file",
+            tls("client-ca.crt"),
+        )
+        .set(
+            "cluster-signing-kubelet-client-key-file",
+            tls("client-ca.key"),
+        )
+        .set(
+            "cluster-signing-kubelet-serving-cert-file",
+            tls("server-ca.crt"),
+        )
+        .set(
+            "cluster-signing-kubelet-serving-key-file",
+            tls("server-ca.key"),
+        )
+        .set(
+            "cluster-signing-legacy-unknown-cert-file",
+            tls("server-ca.crt"),
+        )
+        .set(
+            "cluster-signing-legacy-unknown-key-file",
+            tls("server-ca.key"),
+        )
 }

@@ -22,11 +22,20 @@ impl Flags {
     /// The command line. A flag of the user's (`name=value` or `name`, with or without dashes) takes the place of all
     /// of ours of that name.
     pub fn with_users(self, verbosity: u8, users: &[String]) -> Vec<String> {
-        let users: Vec<&str> = users.iter().map(|flag| flag.trim_start_matches('-')).collect();
+        let users: Vec<&str> = users
+            .iter()
+            .map(|flag| flag.trim_start_matches('-'))
+            .collect();
         let is_users = |name: &str| users.iter().any(|u| name_of(u) == name);
-        let ours = self.0.into_iter().chain((verbosity > 0).then(|| ("v", verbosity.to_string())));
-        let kept = ours.filter(|(name, _)| !is_users(name)).map(|(name, value)| format!("--{name}={value}"));
-        kept.chain(users.iter().map(|flag| format!("--{flag}"))).collect()
+        let ours = self
+            .0
+            .into_iter()
+            .chain((verbosity > 0).then(|| ("v", verbosity.to_string())));
+        let kept = ours
+            .filter(|(name, _)| !is_users(name))
+            .map(|(name, value)| format!("--{name}={value}"));
+        kept.chain(users.iter().map(|flag| format!("--{flag}")))
+            .collect()
     }
 }
 
@@ -40,9 +49,15 @@ mod tests {
 
     #[test]
     fn the_users_flags_replace_ours() {
-        let flags = Flags::default().set("a", 1).set("b", "x").maybe("c", None::<&str>);
+        let flags = Flags::default()
+            .set("a", 1)
+            .set("b", "x")
+            .maybe("c", None::<&str>);
         let users = ["b=y".to_string(), "--b=z".into(), "d".into()];
-        assert_eq!(flags.with_users(2, &users), ["--a=1", "--v=2", "--b=y", "--b=z", "--d"]);
+        assert_eq!(
+            flags.with_users(2, &users),
+            ["--a=1", "--v=2", "--b=y", "--b=z", "--d"]
+        );
     }
 
     #[test]

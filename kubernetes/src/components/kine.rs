@@ -2,12 +2,18 @@ use crate::paths::{self, text};
 use crate::settings::Settings;
 
 /// SQLite as kine itself sets it up: a power cut loses at most the last moments, never the file.
-const SQLITE: &str = "_journal_mode=WAL&_busy_timeout=30000&_synchronous=NORMAL&_txlock=immediate&cache=shared";
+const SQLITE: &str =
+    "_journal_mode=WAL&_busy_timeout=30000&_synchronous=NORMAL&_txlock=immediate&cache=shared";
 
 /// kine's flags: the datastore, and its socket for the API server.
 pub fn flags(settings: &Settings) -> Vec<String> {
     let cluster = &settings.args.cluster;
-    let sqlite = || format!("sqlite://{}?{SQLITE}", text(settings.paths.server("db/state.db")));
+    let sqlite = || {
+        format!(
+            "sqlite://{}?{SQLITE}",
+            text(settings.paths.server("db/state.db"))
+        )
+    };
     let endpoint = cluster.datastore_endpoint.clone().unwrap_or_else(sqlite);
     super::flags::Flags::default()
         .set("listen-address", socket())

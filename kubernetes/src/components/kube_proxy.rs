@@ -9,7 +9,10 @@ pub fn flags(settings: &Settings) -> Vec<String> {
         return Vec::new();
     }
     Flags::default()
-        .set("kubeconfig", text(settings.paths.agent("kubeproxy.kubeconfig")))
+        .set(
+            "kubeconfig",
+            text(settings.paths.agent("kubeproxy.kubeconfig")),
+        )
         .set("hostname-override", &settings.node_name)
         .set("proxy-mode", "nftables")
         .set("cluster-cidr", joined(&settings.pod_networks))
@@ -19,5 +22,8 @@ pub fn flags(settings: &Settings) -> Vec<String> {
         .set("conntrack-max-per-core", 0)
         .set("conntrack-tcp-timeout-established", "0s")
         .set("conntrack-tcp-timeout-close-wait", "0s")
-        .with_users(settings.args.runtime.verbosity, &settings.args.components.kube_proxy_arg)
+        .with_users(
+            settings.args.runtime.verbosity,
+            &settings.args.components.kube_proxy_arg,
+        )
 }

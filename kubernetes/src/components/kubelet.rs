@@ -12,12 +12,27 @@ pub fn flags(settings: &Settings, addresses: &[IpAddr]) -> Vec<String> {
     let node = &settings.args.node;
     Flags::default()
         .set("config", text(settings.paths.agent(KUBELET_CONFIG)))
-        .set("kubeconfig", text(settings.paths.agent("kubelet.kubeconfig")))
+        .set(
+            "kubeconfig",
+            text(settings.paths.agent("kubelet.kubeconfig")),
+        )
         .set("hostname-override", &settings.node_name)
-        .maybe("node-ip", (!addresses.is_empty()).then(|| joined(addresses)))
-        .maybe("node-labels", (!node.node_label.is_empty()).then(|| node.node_label.join(",")))
-        .maybe("register-with-taints", (!node.node_taint.is_empty()).then(|| node.node_taint.join(",")))
-        .with_users(settings.args.runtime.verbosity, &settings.args.components.kubelet_arg)
+        .maybe(
+            "node-ip",
+            (!addresses.is_empty()).then(|| joined(addresses)),
+        )
+        .maybe(
+            "node-labels",
+            (!node.node_label.is_empty()).then(|| node.node_label.join(",")),
+        )
+        .maybe(
+            "register-with-taints",
+            (!node.node_taint.is_empty()).then(|| node.node_taint.join(",")),
+        )
+        .with_users(
+            settings.args.runtime.verbosity,
+            &settings.args.components.kubelet_arg,
+        )
 }
 
 /// The kubelet's configuration file.

@@ -74,9 +74,17 @@ impl Registries {
     /// # Errors
     /// Something that containerd's files cannot say: `rewrite`, or half a key pair.
     pub fn hosts_files(&self) -> Result<Vec<HostsFile>> {
-        let only_configured = self.configs.keys().filter(|host| !self.mirrors.contains_key(*host));
+        let only_configured = self
+            .configs
+            .keys()
+            .filter(|host| !self.mirrors.contains_key(*host));
         let hosts = self.mirrors.keys().chain(only_configured);
-        hosts.map(|host| self.hosts_file(host).with_context(|| format!("setting up the registry {host}"))).collect()
+        hosts
+            .map(|host| {
+                self.hosts_file(host)
+                    .with_context(|| format!("setting up the registry {host}"))
+            })
+            .collect()
     }
 
     /// Credentials, as a part of containerd's own configuration: its hosts files know no login.
@@ -87,7 +95,8 @@ impl Registries {
         let mut content = String::new();
         for (host, config) in &self.configs {
             if let Some(auth) = &config.auth {
-                auth.write(&mut content, host).with_context(|| format!("setting up the registry {host}"))?;
+                auth.write(&mut content, host)
+                    .with_context(|| format!("setting up the registry {host}"))?;
             }
         }
         Ok(content)
@@ -103,23 +112,39 @@ impl Registries {
             writeln!(content, "server = {:?}", upstream(host))?;
         }
         for endpoint in mirror.into_iter().flat_map(|m| &m.endpoint) {
-            let url = if endpoint.contains("://") { endpoint.clone() } else { format!("https://{endpoint}") };
+            let url = if endpoint.contains("://") {
+                endpoint.clone()
+            } else {
+                format!("https://{endpoint}")
+            };
             self.host_section(&mut content, &url)?;
         }
         if self.configs.contains_key(host) {
             self.host_section(&mut content, &upstream(host))?;
         }
-        Ok(HostsFile { host: if host == "*" { "_default".into() } else { host.into() }, content })
+        Ok(HostsFile {
+            host: if host == "*" {
+                "_default".into()
+            } else {
+                host.into()
+            },
+            content,
+        })
     }
 
     fn host_section(&self, content: &mut String, url: &str) -> Result<()> {
-        writeln!(content, "\n[host.{url:?}]\ncapabilities = [\"pull\", \"resolve\"]")?;
+        writeln!(
+            content,
+            "\n[host.{url:?}]\ncapabilities = [\"pull\", \"resolve\"]"
+        )?;
         let address = url.split_once("://").map_or(url, |(_, rest)| rest);
         let host = address.split('/').next().unwrap_or(address);
         if address.contains('/') {
             writeln!(content, "override_path = true")?;
         }
-        let Some(config) = self.configs.get(host) else { return Ok(()) };
+        let Some(config) = self.configs.get(host) else {
+            return Ok(());
+        };
         if let Some(tls) = &config.tls {
             tls.write(content)?;
         }
@@ -128,7 +153,11 @@ impl Registries {
 }
 
 fn upstream(host: &str) -> String {
-    if host == "docker.io" { "https://registry-1.docker.io".into() } else { format!("https://{host}") }
+    if host == "docker.io" {
+        "https://registry-1.docker.io".into()
+    } else {
+        format!("https://{host}")
+    }
 }
 
 impl Tls {
@@ -153,7 +182,10 @@ impl Auth {
         if self.username.is_some() != self.password.is_some() {
             bail!("'username' and 'password' belong together");
         }
-        writeln!(content, "\n[plugins.'io.containerd.cri.v1.images'.registry.configs.{host:?}.auth]")?;
+        writeln!(
+            content,
+            "\n[plugins.'io.containerd.cri.v1.images'.registry.configs.{host:?}.auth]"
+        )?;
         let fields = [
             ("username", &self.username),
             ("password", &self.password),
@@ -189,8 +221,12 @@ configs:
         let registries = Registries::parse(text)?;
         let files = registries.hosts_files()?;
         let credentials = registries.credentials()?;
-        let table = "[plugins.'io.containerd.cri.v1.images'.registry.configs.\"mirror.example:5000\".auth]";
-        assert_eq!(credentials, format!("\n{table}\nusername = \"u\"\npassword = \"p\"\n"));
+        let table =
+            "[plugins.'io.containerd.cri.v1.images'.registry.configs.\"mirror.example:5000\".auth]";
+        assert_eq!(
+            credentials,
+            format!("\n{table}\nusername = \"u\"\npassword = \"p\"\n")
+        );
         let expected = r#"server = "https://registry-1.docker.io"
 
 [host."https://mirror.example:5000"]
@@ -202,7 +238,13 @@ skip_verify = true
 capabilities = ["pull", "resolve"]
 override_path = true
 "#;
-        assert_eq!(files[0], HostsFile { host: "docker.io".into(), content: expected.into() });
+        assert_eq!(
+            files[0],
+            HostsFile {
+                host: "docker.io".into(),
+                content: expected.into()
+            }
+        );
         assert_eq!(files[1].host, "mirror.example:5000");
         Ok(())
     }

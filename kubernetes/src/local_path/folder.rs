@@ -9,7 +9,11 @@ use anyhow::{Context, Result, ensure};
 
 /// Makes a volume's folder. Any user of a container may write into it, but only root comes past the folder above.
 pub fn make(storage: &Path, name: &str) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(storage).with_context(|| format!("making {}", storage.display()))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(storage)
+        .with_context(|| format!("making {}", storage.display()))?;
     let path = storage.join(name);
     match fs::create_dir(&path) {
         Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
@@ -45,7 +49,10 @@ mod tests {
         fs::write(outside.join("keep"), "x")?;
         make(&storage, "v")?;
         make(&storage, "v")?;
-        assert_eq!(fs::metadata(storage.join("v"))?.permissions().mode() & 0o777, 0o777);
+        assert_eq!(
+            fs::metadata(storage.join("v"))?.permissions().mode() & 0o777,
+            0o777
+        );
         std::os::unix::fs::symlink(&outside, storage.join("v/link"))?;
         remove(&storage, "v")?;
         assert!(!storage.join("v").exists() && outside.join("keep").exists());

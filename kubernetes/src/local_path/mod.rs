@@ -18,18 +18,23 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Makes volumes for claims on this node, and removes released ones, for ever. A failure is reported and tried again
 /// when the object changes, or when the watch begins anew.
 pub async fn provision(client: &Client, node: &str, storage: &Path) -> Infallible {
-    let provisioner = Provisioner { client, node, storage };
+    let provisioner = Provisioner {
+        client,
+        node,
+        storage,
+    };
     let mut claims = Watch::new(client, "/api/v1/persistentvolumeclaims", "");
     let mut volumes = Watch::new(client, "/api/v1/persistentvolumes", "");
     loop {
         let outcome = tokio::select! {
             claim = claims.next() => match claim {
                 Ok(claim) => provisioner.claim(&claim).await,
-                Err(_) => Ok(pause_after_lost_watch().await),
+                // The API is being started again; its supervisor reports that.
+                Err(_) => { tokio::time::sleep(PAUSE).await; Ok(()) }
             },
             volume = volumes.next() => match volume {
                 Ok(volume) => provisioner.volume(&volume).await,
-                Err(_) => Ok(pause_after_lost_watch().await),
+                Err(_) => { tokio::time::sleep(PAUSE).await; Ok(()) }
             },
         };
         if let Err(error) = outcome {
@@ -41,11 +46,6 @@ pub async fn provision(client: &Client, node: &str, storage: &Path) -> Infallibl
     }
 }
 
-/// An API that does not answer is being started again; that is reported by its supervisor.
-async fn pause_after_lost_watch() {
-    tokio::time::sleep(PAUSE).await;
-}
-
 struct Provisioner<'a> {
     client: &'a Client,
     node: &'a str,
@@ -54,22 +54,39 @@ struct Provisioner<'a> {
 
 impl Provisioner<'_> {
     async fn claim(&self, claim: &Value) -> Result<()> {
-        let Some(wanted) = plan::wanted(claim, self.node) else { return Ok(()) };
+        let Some(wanted) = plan::wanted(claim, self.node) else {
+            return Ok(());
+        };
         let path = format!("/apis/storage.k8s.io/v1/storageclasses/{}", wanted.class);
-        let class = self.client.get(&path).await.with_context(|| format!("reading the storage class {}", wanted.class))?;
+        let class = self
+            .client
+            .get(&path)
+            .await
+            .with_context(|| format!("reading the storage class {}", wanted.class))?;
         let volume = plan::volume(&wanted, &class, self.node, self.storage);
         let name = wanted.folder_name();
         folder::make(self.storage, &name)?;
-        match self.client.create("/api/v1/persistentvolumes", &volume).await {
-            Err(error) if !error.is_conflict() => Err(error).with_context(|| format!("making the volume {name}")),
+        match self
+            .client
+            .create("/api/v1/persistentvolumes", &volume)
+            .await
+        {
+            Err(error) if !error.is_conflict() => {
+                Err(error).with_context(|| format!("making the volume {name}"))
+            }
             _ => Ok(()),
         }
     }
 
     async fn volume(&self, volume: &Value) -> Result<()> {
-        let Some(released) = plan::released(volume, self.node, self.storage) else { return Ok(()) };
+        let Some(released) = plan::released(volume, self.node, self.storage) else {
+            return Ok(());
+        };
         folder::remove(self.storage, &released.folder)?;
         let path = format!("/api/v1/persistentvolumes/{}", released.name);
-        self.client.delete(&path).await.with_context(|| format!("deleting the volume {}", released.name))
+        self.client
+            .delete(&path)
+            .await
+            .with_context(|| format!("deleting the volume {}", released.name))
     }
 }

@@ -40,7 +40,8 @@ pub fn wanted(claim: &Value, node: &str) -> Option<Wanted> {
     let note = |name: &str| claim.pointer("/metadata/annotations")?.get(name)?.as_str();
     let ours = note("volume.kubernetes.io/storage-provisioner") == Some(PROVISIONER);
     let here = note("volume.kubernetes.io/selected-node") == Some(node);
-    let pending = text("/status/phase") == Some("Pending") && text("/metadata/deletionTimestamp").is_none();
+    let pending =
+        text("/status/phase") == Some("Pending") && text("/metadata/deletionTimestamp").is_none();
     let unbound = text("/spec/volumeName").unwrap_or_default().is_empty();
     if !(ours && here && pending && unbound) {
         return None;
@@ -57,12 +58,16 @@ pub fn wanted(claim: &Value, node: &str) -> Option<Wanted> {
 
 /// The volume for a claim.
 pub fn volume(wanted: &Wanted, class: &Value, node: &str, storage: &Path) -> Value {
-    let reclaim = class.get("reclaimPolicy").and_then(Value::as_str).unwrap_or("Delete");
+    let reclaim = class
+        .get("reclaimPolicy")
+        .and_then(Value::as_str)
+        .unwrap_or("Delete");
     let claim = json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim",
         "namespace": wanted.namespace, "name": wanted.name, "uid": wanted.uid,
     });
-    let on_this_node = json!({ "key": "kubernetes.io/hostname", "operator": "In", "values": [node] });
+    let on_this_node =
+        json!({ "key": "kubernetes.io/hostname", "operator": "In", "values": [node] });
     json!({
         "apiVersion": "v1",
         "kind": "PersistentVolume",
@@ -97,7 +102,10 @@ pub fn released(volume: &Value, node: &str, storage: &Path) -> Option<Released> 
     let folder = path.file_name()?.to_str()?;
     let name = text("/metadata/name")?;
     let believable = path.parent() == Some(storage) && folder.starts_with(&format!("{name}_"));
-    (ours && ended && believable).then(|| Released { name: name.into(), folder: folder.into() })
+    (ours && ended && believable).then(|| Released {
+        name: name.into(),
+        folder: folder.into(),
+    })
 }
 
 #[cfg(test)]
@@ -118,7 +126,12 @@ mod tests {
 
     fn released_volume() -> Option<Value> {
         let wanted = wanted(&claim(), "n1")?;
-        let mut volume = volume(&wanted, &json!({"reclaimPolicy": "Delete"}), "n1", Path::new("/s"));
+        let mut volume = volume(
+            &wanted,
+            &json!({"reclaimPolicy": "Delete"}),
+            "n1",
+            Path::new("/s"),
+        );
         volume["status"] = json!({ "phase": "Released" });
         Some(volume)
     }
@@ -131,24 +144,42 @@ mod tests {
         bound["spec"]["volumeName"] = "pvc-u1".into();
         assert_eq!(wanted(&bound, "n1"), None);
         let mut foreign = claim();
-        foreign["metadata"]["annotations"]["volume.kubernetes.io/storage-provisioner"] = "other".into();
+        foreign["metadata"]["annotations"]["volume.kubernetes.io/storage-provisioner"] =
+            "other".into();
         assert_eq!(wanted(&foreign, "n1"), None);
     }
 
     #[test]
     fn what_was_made_is_recognized_when_released() {
-        let expected = Released { name: "pvc-u1".into(), folder: "pvc-u1_ns_data".into() };
-        assert_eq!(released_volume().and_then(|v| released(&v, "n1", Path::new("/s"))), Some(expected));
+        let expected = Released {
+            name: "pvc-u1".into(),
+            folder: "pvc-u1_ns_data".into(),
+        };
+        assert_eq!(
+            released_volume().and_then(|v| released(&v, "n1", Path::new("/s"))),
+            Some(expected)
+        );
     }
 
     #[test]
     fn other_paths_are_not_believed() {
-        for path in ["/etc/pvc-u1_ns_data", "/s/../etc", "/s/x/pvc-u1_ns_data", "/s", "/s/pvc-u2_ns_data", "/s/pvc-u1_a/.."] {
+        for path in [
+            "/etc/pvc-u1_ns_data",
+            "/s/../etc",
+            "/s/x/pvc-u1_ns_data",
+            "/s",
+            "/s/pvc-u2_ns_data",
+            "/s/pvc-u1_a/..",
+        ] {
             let volume = released_volume().map(|mut v| {
                 v["spec"]["hostPath"]["path"] = path.into();
                 v
             });
-            assert_eq!(volume.and_then(|v| released(&v, "n1", Path::new("/s"))), None, "{path}");
+            assert_eq!(
+                volume.and_then(|v| released(&v, "n1", Path::new("/s"))),
+                None,
+                "{path}"
+            );
         }
     }
 
@@ -158,6 +189,9 @@ mod tests {
             v["spec"]["persistentVolumeReclaimPolicy"] = "Retain".into();
             v
         });
-        assert_eq!(volume.and_then(|v| released(&v, "n1", Path::new("/s"))), None);
+        assert_eq!(
+            volume.and_then(|v| released(&v, "n1", Path::new("/s"))),
+            None
+        );
     }
 }

@@ -15,18 +15,30 @@ pub type Substitution = (&'static str, String);
 ///
 /// # Errors
 /// Reading or writing any of them.
-pub fn install(from: &Path, to: &Path, values: &[Substitution], is_disabled: impl Fn(&str) -> bool) -> Result<()> {
+pub fn install(
+    from: &Path,
+    to: &Path,
+    values: &[Substitution],
+    is_disabled: impl Fn(&str) -> bool,
+) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
-    let Ok(entries) = fs::read_dir(from) else { return Ok(()) };
+    let Ok(entries) = fs::read_dir(from) else {
+        return Ok(());
+    };
     for entry in entries {
-        let source = entry.with_context(|| format!("reading {}", from.display()))?.path();
-        let (Some(name), Some(stem)) = (source.file_name(), source.file_stem()) else { continue };
+        let source = entry
+            .with_context(|| format!("reading {}", from.display()))?
+            .path();
+        let (Some(name), Some(stem)) = (source.file_name(), source.file_stem()) else {
+            continue;
+        };
         let target = to.join(name);
         if is_disabled(&stem.to_string_lossy()) {
             remove(&target)?;
             continue;
         }
-        let text = fs::read_to_string(&source).with_context(|| format!("reading {}", source.display()))?;
+        let text =
+            fs::read_to_string(&source).with_context(|| format!("reading {}", source.display()))?;
         durable::write_if_changed(&target, substitute(&text, values), 0o600)?;
     }
     Ok(())
@@ -42,7 +54,9 @@ fn remove(file: &Path) -> Result<()> {
 }
 
 fn substitute(text: &str, values: &[Substitution]) -> String {
-    values.iter().fold(text.to_string(), |text, (name, value)| text.replace(&format!("%{{{name}}}%"), value))
+    values.iter().fold(text.to_string(), |text, (name, value)| {
+        text.replace(&format!("%{{{name}}}%"), value)
+    })
 }
 
 #[cfg(test)]
@@ -56,7 +70,10 @@ mod tests {
         fs::create_dir(&from)?;
         fs::write(from.join("coredns.yaml"), "ip: %{DNS}% %{OTHER}%")?;
         install(&from, &to, &[("DNS", "10.43.0.10".into())], |_| false)?;
-        assert_eq!(fs::read_to_string(to.join("coredns.yaml"))?, "ip: 10.43.0.10 %{OTHER}%");
+        assert_eq!(
+            fs::read_to_string(to.join("coredns.yaml"))?,
+            "ip: 10.43.0.10 %{OTHER}%"
+        );
         install(&from, &to, &[], |part| part == "coredns")?;
         assert!(!to.join("coredns.yaml").exists());
         Ok(())

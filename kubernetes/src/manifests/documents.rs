@@ -11,16 +11,25 @@ pub fn objects(text: &str) -> Result<Vec<Value>> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).context("parsing")?;
     let mut objects = Vec::new();
     for (index, document) in documents.into_iter().filter(|d| !d.is_null()).enumerate() {
-        ensure!(document.is_object(), "parsing: document {} is no object", index + 1);
+        ensure!(
+            document.is_object(),
+            "parsing: document {} is no object",
+            index + 1
+        );
         flatten(document, &mut objects);
     }
     Ok(objects)
 }
 
 fn flatten(mut document: Value, objects: &mut Vec<Value>) {
-    let is_list = document.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    let is_list = document
+        .get("kind")
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind.ends_with("List"));
     match document.get_mut("items").map(Value::take) {
-        Some(Value::Array(items)) if is_list => items.into_iter().for_each(|item| flatten(item, objects)),
+        Some(Value::Array(items)) if is_list => {
+            items.into_iter().for_each(|item| flatten(item, objects))
+        }
         Some(items) => {
             document["items"] = items;
             objects.push(document);
@@ -34,7 +43,9 @@ pub fn sort_for_apply(objects: &mut [Value]) {
     objects.sort_by_key(|object| match object.get("kind").and_then(Value::as_str) {
         Some("Namespace") => 0,
         Some("CustomResourceDefinition") => 1,
-        Some("ServiceAccount" | "ClusterRole" | "Role" | "ConfigMap" | "Secret" | "StorageClass") => 2,
+        Some(
+            "ServiceAccount" | "ClusterRole" | "Role" | "ConfigMap" | "Secret" | "StorageClass",
+        ) => 2,
         Some("ClusterRoleBinding" | "RoleBinding" | "Service") => 3,
         _ => 4,
     });
@@ -43,7 +54,10 @@ pub fn sort_for_apply(objects: &mut [Value]) {
 /// Whether an object brings pods, which have to wait for a node.
 pub fn runs_pods(object: &Value) -> bool {
     let kind = object.get("kind").and_then(Value::as_str);
-    matches!(kind, Some("Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "Job" | "Pod"))
+    matches!(
+        kind,
+        Some("Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "Job" | "Pod")
+    )
 }
 
 #[cfg(test)]
@@ -53,7 +67,10 @@ mod tests {
     fn names(text: &str) -> Result<Vec<String>> {
         let mut objects = objects(text)?;
         sort_for_apply(&mut objects);
-        Ok(objects.iter().map(|o| o["metadata"]["name"].as_str().unwrap_or("?").to_string()).collect())
+        Ok(objects
+            .iter()
+            .map(|o| o["metadata"]["name"].as_str().unwrap_or("?").to_string())
+            .collect())
     }
 
     #[test]
@@ -61,14 +78,20 @@ mod tests {
         let text = "kind: Deployment\nmetadata: {name: d}\n---\n---\nkind: List\nitems:\n\
                     - {kind: Pod, metadata: {name: p}}\n- {kind: Namespace, metadata: {name: ns}}\n";
         assert_eq!(names(text)?, ["ns", "d", "p"]);
-        assert_eq!(names("{\"kind\": \"Pod\", \"metadata\": {\"name\": \"j\"}}")?, ["j"]);
+        assert_eq!(
+            names("{\"kind\": \"Pod\", \"metadata\": {\"name\": \"j\"}}")?,
+            ["j"]
+        );
         assert!(names("# nothing\n")?.is_empty());
         Ok(())
     }
 
     #[test]
     fn errors_say_where() {
-        let error = objects("a: b\nc: [\n").err().map(|e| format!("{e:#}")).unwrap_or_default();
+        let error = objects("a: b\nc: [\n")
+            .err()
+            .map(|e| format!("{e:#}"))
+            .unwrap_or_default();
         assert!(error.contains("line"), "{error}");
         assert!(objects("- a\n").is_err());
     }
@@ -76,7 +99,10 @@ mod tests {
     #[test]
     fn quoted_text_stays_text() -> Result<()> {
         let object = objects("a: \"true\"\nb: '1'\nc: 1\nd: |\n  x: 1\n  y\n")?.remove(0);
-        assert_eq!(object, serde_json::json!({"a": "true", "b": "1", "c": 1, "d": "x: 1\ny\n"}));
+        assert_eq!(
+            object,
+            serde_json::json!({"a": "true", "b": "1", "c": 1, "d": "x: 1\ny\n"})
+        );
         Ok(())
     }
 }

@@ -28,9 +28,14 @@ pub struct Contents {
 pub fn read(folder: &Path) -> Contents {
     let mut contents = Contents::default();
     for path in walk(folder) {
-        let Ok(name) = path.strip_prefix(folder) else { continue };
+        let Ok(name) = path.strip_prefix(folder) else {
+            continue;
+        };
         let name = name.display().to_string();
-        if path.with_file_name(format!("{}.skip", file_name(&path))).exists() {
+        if path
+            .with_file_name(format!("{}.skip", file_name(&path)))
+            .exists()
+        {
             contents.skipped.push(name);
             continue;
         }
@@ -48,7 +53,10 @@ pub fn read(folder: &Path) -> Contents {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn walk(folder: &Path) -> Vec<PathBuf> {
@@ -69,7 +77,10 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
 
 fn is_manifest(path: &Path) -> bool {
     let hidden = file_name(path).starts_with('.');
-    !hidden && path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+    !hidden
+        && path
+            .extension()
+            .is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
 }
 
 /// Waits for changes in the folder.
@@ -80,12 +91,16 @@ pub struct Changes {
 impl Changes {
     /// Watches from now on. Without inotify the folder is looked at every few seconds.
     pub fn listen(folder: &Path) -> Self {
-        Changes { inotify: watch(folder).ok() }
+        Changes {
+            inotify: watch(folder).ok(),
+        }
     }
 
     /// Returns a moment after a change, or after `limit`.
     pub async fn next(&self, limit: Duration) {
-        let Some(inotify) = &self.inotify else { return tokio::time::sleep(limit).await };
+        let Some(inotify) = &self.inotify else {
+            return tokio::time::sleep(limit).await;
+        };
         if tokio::time::timeout(limit, inotify.next()).await.is_ok() {
             tokio::time::sleep(SETTLE).await;
             inotify.drain();
@@ -101,7 +116,10 @@ fn watch(folder: &Path) -> Result<Events> {
         | AddWatchFlags::IN_CREATE
         | AddWatchFlags::IN_DELETE;
     inotify.add_watch(folder, events)?;
-    for entry in fs::read_dir(folder)?.flatten().filter(|e| e.path().is_dir()) {
+    for entry in fs::read_dir(folder)?
+        .flatten()
+        .filter(|e| e.path().is_dir())
+    {
         inotify.add_watch(&entry.path(), events)?;
     }
     Ok(Events::new(inotify.as_fd().try_clone_to_owned()?)?)
@@ -115,11 +133,22 @@ mod tests {
     fn manifests_are_found_and_skips_honoured() -> Result<()> {
         let dir = tempfile::tempdir()?;
         fs::create_dir(dir.path().join("sub"))?;
-        for name in ["a.yaml", "b.yml", "sub/c.json", "d.txt", ".e.yaml", "f.yaml", "f.yaml.skip"] {
+        for name in [
+            "a.yaml",
+            "b.yml",
+            "sub/c.json",
+            "d.txt",
+            ".e.yaml",
+            "f.yaml",
+            "f.yaml.skip",
+        ] {
             fs::write(dir.path().join(name), name)?;
         }
         let contents = read(dir.path());
-        assert_eq!(contents.files.keys().collect::<Vec<_>>(), ["a.yaml", "b.yml", "sub/c.json"]);
+        assert_eq!(
+            contents.files.keys().collect::<Vec<_>>(),
+            ["a.yaml", "b.yml", "sub/c.json"]
+        );
         assert_eq!(contents.skipped, ["f.yaml"]);
         Ok(())
     }
@@ -127,11 +156,17 @@ mod tests {
     #[test]
     fn a_change_is_noticed_soon() -> Result<()> {
         let dir = tempfile::tempdir()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         runtime.block_on(async {
             let changes = Changes::listen(dir.path());
             fs::write(dir.path().join("a.yaml"), "x")?;
-            tokio::time::timeout(Duration::from_secs(3), changes.next(Duration::from_secs(60))).await?;
+            tokio::time::timeout(
+                Duration::from_secs(3),
+                changes.next(Duration::from_secs(60)),
+            )
+            .await?;
             Ok(())
         })
     }

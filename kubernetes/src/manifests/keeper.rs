@@ -35,7 +35,14 @@ pub async fn keep_applied(
     node: watch::Receiver<bool>,
 ) -> Result<std::convert::Infallible> {
     let deadline = Instant::now() + WAIT_FOR_NODE;
-    let mut keeper = Keeper { client, node, deadline, record: Record::load(record)?, done: HashMap::new(), reported: HashMap::new() };
+    let mut keeper = Keeper {
+        client,
+        node,
+        deadline,
+        record: Record::load(record)?,
+        done: HashMap::new(),
+        reported: HashMap::new(),
+    };
     let mut pause = FIRST_RETRY;
     loop {
         let changes = Changes::listen(folder);
@@ -89,7 +96,10 @@ impl Keeper<'_> {
 
     /// Prints failures, unless they are the same as the last time; returns their number.
     fn report(&mut self, name: &str, failures: &[anyhow::Error]) -> usize {
-        let words: Vec<String> = failures.iter().map(|failure| format!("{failure:#}")).collect();
+        let words: Vec<String> = failures
+            .iter()
+            .map(|failure| format!("{failure:#}"))
+            .collect();
         if self.reported.get(name) != Some(&words) {
             for failure in &words {
                 println!("k3s: manifest {name}: {failure}");
@@ -99,7 +109,12 @@ impl Keeper<'_> {
         failures.len()
     }
 
-    async fn apply_text(&mut self, applier: &mut Applier, name: &str, text: &[u8]) -> Vec<anyhow::Error> {
+    async fn apply_text(
+        &mut self,
+        applier: &mut Applier,
+        name: &str,
+        text: &[u8],
+    ) -> Vec<anyhow::Error> {
         match documents::objects(&String::from_utf8_lossy(text)) {
             Ok(objects) => self.apply_objects(applier, name, objects).await,
             Err(error) => vec![error],
@@ -107,7 +122,12 @@ impl Keeper<'_> {
     }
 
     /// Applies a manifest's objects, then deletes those that have left it. All are tried; returns what failed.
-    async fn apply_objects(&mut self, applier: &mut Applier, name: &str, mut objects: Vec<Value>) -> Vec<anyhow::Error> {
+    async fn apply_objects(
+        &mut self,
+        applier: &mut Applier,
+        name: &str,
+        mut objects: Vec<Value>,
+    ) -> Vec<anyhow::Error> {
         documents::sort_for_apply(&mut objects);
         let wanted: Result<Vec<ObjectRef>> = objects.iter().map(ObjectRef::of).collect();
         let begun = wanted.and_then(|wanted| Ok((self.record.begin(name, &wanted)?, wanted)));
@@ -118,7 +138,8 @@ impl Keeper<'_> {
         let mut failures = Vec::new();
         for object in &objects {
             if documents::runs_pods(object) {
-                let _ = tokio::time::timeout_at(self.deadline, self.node.wait_for(|ready| *ready)).await;
+                let _ = tokio::time::timeout_at(self.deadline, self.node.wait_for(|ready| *ready))
+                    .await;
             }
             failures.extend(applier.apply(object).await.err());
         }

@@ -22,11 +22,15 @@ impl Record {
     /// A file that cannot be read or is damaged.
     pub fn load(path: &Path) -> Result<Self> {
         let files = match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?,
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .with_context(|| format!("reading {}", path.display()))?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(e) => return Err(e).with_context(|| format!("reading {}", path.display())),
         };
-        Ok(Record { path: path.into(), files })
+        Ok(Record {
+            path: path.into(),
+            files,
+        })
     }
 
     /// The names of the manifests.
@@ -40,7 +44,10 @@ impl Record {
     /// Writing the record.
     pub fn begin(&mut self, name: &str, wanted: &[ObjectRef]) -> Result<Vec<ObjectRef>> {
         let old = self.files.get(name).cloned().unwrap_or_default();
-        let gone: Vec<ObjectRef> = old.into_iter().filter(|o| !self.is_wanted(name, wanted, o)).collect();
+        let gone: Vec<ObjectRef> = old
+            .into_iter()
+            .filter(|o| !self.is_wanted(name, wanted, o))
+            .collect();
         self.set(name, wanted.iter().chain(&gone).cloned().collect())?;
         Ok(gone)
     }
@@ -63,7 +70,11 @@ impl Record {
 
     /// An object that moved to another manifest is still wanted.
     fn is_wanted(&self, name: &str, wanted: &[ObjectRef], object: &ObjectRef) -> bool {
-        let others = self.files.iter().filter(|(other, _)| *other != name).flat_map(|(_, objects)| objects);
+        let others = self
+            .files
+            .iter()
+            .filter(|(other, _)| *other != name)
+            .flat_map(|(_, objects)| objects);
         wanted.iter().chain(others).any(|o| o.is_same(object))
     }
 }
@@ -73,7 +84,12 @@ mod tests {
     use super::*;
 
     fn of(name: &str) -> ObjectRef {
-        ObjectRef { version: "v1".into(), kind: "ConfigMap".into(), namespace: None, name: name.into() }
+        ObjectRef {
+            version: "v1".into(),
+            kind: "ConfigMap".into(),
+            namespace: None,
+            name: name.into(),
+        }
     }
 
     #[test]
@@ -84,7 +100,11 @@ mod tests {
         assert!(record.begin("a", &[of("x"), of("y")])?.is_empty());
         let mut record = Record::load(&path)?;
         assert_eq!(record.begin("a", &[of("x")])?, [of("y")]);
-        assert_eq!(Record::load(&path)?.begin("a", &[of("x")])?, [of("y")], "not deleted yet");
+        assert_eq!(
+            Record::load(&path)?.begin("a", &[of("x")])?,
+            [of("y")],
+            "not deleted yet"
+        );
         record.set("a", vec![of("x")])?;
         assert!(Record::load(&path)?.begin("a", &[of("x")])?.is_empty());
         Ok(())

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -50,13 +50,22 @@ pub fn read_key(pem: &str) -> Result<KeyPair> {
 pub fn ca(ca: Ca, now: OffsetDateTime) -> Result<Pair> {
     let key = key()?;
     let mut params = CertificateParams::default();
-    params.distinguished_name = subject(&format!("k3s-{}@{}", ca.stem(), now.unix_timestamp()), None);
+    params.distinguished_name =
+        subject(&format!("k3s-{}@{}", ca.stem(), now.unix_timestamp()), None);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages =
-        vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.key_usages = vec![
+        KeyUsagePurpose::DigitalSignature,
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::CrlSign,
+    ];
     set_validity(&mut params, now, CA_LIFE);
-    let certificate = params.self_signed(&key).with_context(|| format!("signing {}", ca.stem()))?;
-    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+    let certificate = params
+        .self_signed(&key)
+        .with_context(|| format!("signing {}", ca.stem()))?;
+    Ok(Pair {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+    })
 }
 
 /// A new certificate with a key of its own, signed by `authority`.
@@ -65,7 +74,8 @@ pub fn ca(ca: Ca, now: OffsetDateTime) -> Result<Pair> {
 /// An authority that cannot be used, or a name that no certificate can hold.
 pub fn leaf(leaf: &Leaf, authority: &Pair, now: OffsetDateTime) -> Result<Pair> {
     let issuer = issuer(authority).with_context(|| format!("using {}", leaf.ca.stem()))?;
-    let mut params = CertificateParams::new(leaf.names.clone()).with_context(|| format!("naming {}", leaf.stem))?;
+    let mut params = CertificateParams::new(leaf.names.clone())
+        .with_context(|| format!("naming {}", leaf.stem))?;
     params.distinguished_name = subject(&leaf.common_name, leaf.organization);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![match leaf.usage {
@@ -75,8 +85,13 @@ pub fn leaf(leaf: &Leaf, authority: &Pair, now: OffsetDateTime) -> Result<Pair> 
     params.use_authority_key_identifier_extension = true;
     set_validity(&mut params, now, LEAF_LIFE);
     let key = key()?;
-    let certificate = params.signed_by(&key, &issuer).with_context(|| format!("signing {}", leaf.stem))?;
-    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+    let certificate = params
+        .signed_by(&key, &issuer)
+        .with_context(|| format!("signing {}", leaf.stem))?;
+    Ok(Pair {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+    })
 }
 
 fn issuer(authority: &Pair) -> Result<Issuer<'static, KeyPair>> {
@@ -97,7 +112,11 @@ fn subject(common_name: &str, organization: Option<&str>) -> DistinguishedName {
 /// as long as a CA, so that setting the clock right does not end it.
 fn set_validity(params: &mut CertificateParams, now: OffsetDateTime, life: Duration) {
     params.not_before = date_time_ymd(2020, 1, 1);
-    params.not_after = if now < earliest_true_time() { earliest_true_time() + CA_LIFE } else { now + life };
+    params.not_after = if now < earliest_true_time() {
+        earliest_true_time() + CA_LIFE
+    } else {
+        now + life
+    };
 }
 
 #[cfg(test)]

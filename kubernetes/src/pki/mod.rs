@@ -47,7 +47,11 @@ pub fn file(paths: &Paths, leaf: &Leaf, extension: &str) -> PathBuf {
 /// checking.
 fn ensure_service_key(paths: &Paths) -> Result<()> {
     let path = paths.tls("service.key");
-    let key = if path.exists() { issue::read_key(&read(&path)?)? } else { issue::key()? };
+    let key = if path.exists() {
+        issue::read_key(&read(&path)?)?
+    } else {
+        issue::key()?
+    };
     durable::write_if_changed(&path, key.serialize_pem(), 0o600)?;
     durable::write_if_changed(&paths.tls("service.pub"), key.public_key_pem(), 0o644)?;
     Ok(())
@@ -57,7 +61,10 @@ fn ensure_ca(paths: &Paths, ca: Ca, now: OffsetDateTime) -> Result<Pair> {
     let crt = paths.tls(&format!("{}.crt", ca.stem()));
     let key = paths.tls(&format!("{}.key", ca.stem()));
     if crt.exists() {
-        return Ok(Pair { certificate: read(&crt)?, key: read(&key)? });
+        return Ok(Pair {
+            certificate: read(&crt)?,
+            key: read(&key)?,
+        });
     }
     let pair = issue::ca(ca, now)?;
     // The key first: a certificate on disk means that its key is there, too.
@@ -66,7 +73,12 @@ fn ensure_ca(paths: &Paths, ca: Ca, now: OffsetDateTime) -> Result<Pair> {
     Ok(pair)
 }
 
-fn ensure_leaf(paths: &Paths, leaf: &Leaf, authority: &Pair, now: OffsetDateTime) -> Result<Option<&'static str>> {
+fn ensure_leaf(
+    paths: &Paths,
+    leaf: &Leaf,
+    authority: &Pair,
+    now: OffsetDateTime,
+) -> Result<Option<&'static str>> {
     let (crt, key) = (file(paths, leaf, "crt"), file(paths, leaf, "key"));
     let reason = if crt.exists() && key.exists() {
         check::reason_to_renew(&read(&crt)?, &authority.certificate, leaf, now)
@@ -127,7 +139,10 @@ mod tests {
         assert!(ensure(&paths, &leaves, date_time_ymd(2027, 9, 1))?.is_empty());
         let renewed = ensure(&paths, &leaves, date_time_ymd(2027, 11, 1))?;
         assert_eq!(renewed.len(), leaves.len());
-        assert!(renewed.iter().all(|line| line.ends_with("it ends soon")), "{renewed:?}");
+        assert!(
+            renewed.iter().all(|line| line.ends_with("it ends soon")),
+            "{renewed:?}"
+        );
         Ok(())
     }
 
@@ -137,11 +152,20 @@ mod tests {
         let paths = Paths::new(dir.path());
         let now = date_time_ymd(2027, 1, 1);
         ensure(&paths, &plan::leaves(&facts()), now)?;
-        let more = Facts { node_addresses: vec![std::net::IpAddr::from([10, 0, 2, 15])], ..facts() };
+        let more = Facts {
+            node_addresses: vec![std::net::IpAddr::from([10, 0, 2, 15])],
+            ..facts()
+        };
         let mut made = ensure(&paths, &plan::leaves(&more), now)?;
         made.sort();
         let why = "its names have changed";
-        assert_eq!(made, [format!("serving-kube-apiserver: {why}"), format!("serving-kubelet: {why}")]);
+        assert_eq!(
+            made,
+            [
+                format!("serving-kube-apiserver: {why}"),
+                format!("serving-kubelet: {why}")
+            ]
+        );
         assert!(ensure(&paths, &plan::leaves(&facts()), now)?.is_empty());
         Ok(())
     }
@@ -159,7 +183,12 @@ mod tests {
             let entry = entry?;
             let private = entry.path().extension().is_some_and(|e| e == "key");
             let mode = entry.metadata()?.permissions().mode() & 0o777;
-            assert_eq!(mode, if private { 0o600 } else { 0o644 }, "{:?}", entry.path());
+            assert_eq!(
+                mode,
+                if private { 0o600 } else { 0o644 },
+                "{:?}",
+                entry.path()
+            );
         }
         Ok(())
     }

@@ -83,7 +83,12 @@ pub struct Facts {
 /// All certificates of a server that is also a node.
 pub fn leaves(facts: &Facts) -> Vec<Leaf> {
     let mut leaves = server_clients();
-    leaves.push(serving("serving-kube-apiserver", Place::Server, "kube-apiserver", api_names(facts)));
+    leaves.push(serving(
+        "serving-kube-apiserver",
+        Place::Server,
+        "kube-apiserver",
+        api_names(facts),
+    ));
     leaves.extend(node_leaves(facts));
     leaves
 }
@@ -97,28 +102,77 @@ const MASTERS: Option<&str> = Some("system:masters");
 fn server_clients() -> Vec<Leaf> {
     vec![
         client("client-admin", Place::Server, "system:admin", MASTERS),
-        client("client-supervisor", Place::Server, "system:k3s-supervisor", MASTERS),
-        client("client-kube-apiserver", Place::Server, "system:apiserver", MASTERS),
-        client("client-controller", Place::Server, "system:kube-controller-manager", MASTERS),
-        client("client-scheduler", Place::Server, "system:kube-scheduler", MASTERS),
-        Leaf { ca: Ca::RequestHeader, ..client("client-auth-proxy", Place::Server, "system:auth-proxy", None) },
+        client(
+            "client-supervisor",
+            Place::Server,
+            "system:k3s-supervisor",
+            MASTERS,
+        ),
+        client(
+            "client-kube-apiserver",
+            Place::Server,
+            "system:apiserver",
+            MASTERS,
+        ),
+        client(
+            "client-controller",
+            Place::Server,
+            "system:kube-controller-manager",
+            MASTERS,
+        ),
+        client(
+            "client-scheduler",
+            Place::Server,
+            "system:kube-scheduler",
+            MASTERS,
+        ),
+        Leaf {
+            ca: Ca::RequestHeader,
+            ..client(
+                "client-auth-proxy",
+                Place::Server,
+                "system:auth-proxy",
+                None,
+            )
+        },
     ]
 }
 
 fn node_leaves(facts: &Facts) -> Vec<Leaf> {
     let node_user = format!("system:node:{}", facts.node_name);
-    let mut names = vec![facts.node_name.clone(), "localhost".into(), "127.0.0.1".into()];
+    let mut names = vec![
+        facts.node_name.clone(),
+        "localhost".into(),
+        "127.0.0.1".into(),
+    ];
     names.extend(facts.node_addresses.iter().map(ToString::to_string));
     vec![
-        client("client-kubelet", Place::Agent, &node_user, Some("system:nodes")),
-        client("client-kube-proxy", Place::Agent, "system:kube-proxy", MASTERS),
+        client(
+            "client-kubelet",
+            Place::Agent,
+            &node_user,
+            Some("system:nodes"),
+        ),
+        client(
+            "client-kube-proxy",
+            Place::Agent,
+            "system:kube-proxy",
+            MASTERS,
+        ),
         serving("serving-kubelet", Place::Agent, &facts.node_name, names),
     ]
 }
 
 fn api_names(facts: &Facts) -> Vec<String> {
     let service = "kubernetes.default.svc";
-    let fixed = ["kubernetes", "kubernetes.default", service, "localhost", "127.0.0.1", "::1"];
+    let fixed = [
+        "kubernetes",
+        "kubernetes.default",
+        service,
+        "localhost",
+        "127.0.0.1",
+        "::1",
+    ];
     let mut names: Vec<String> = fixed.map(String::from).into();
     names.push(format!("{service}.{}", facts.domain));
     names.push(facts.api_service.to_string());
@@ -130,14 +184,30 @@ fn api_names(facts: &Facts) -> Vec<String> {
 
 fn client(stem: &'static str, place: Place, user: &str, group: Option<&'static str>) -> Leaf {
     let (common_name, organization) = (user.to_string(), group);
-    Leaf { place, stem, ca: Ca::Client, usage: Usage::Client, common_name, organization, names: Vec::new() }
+    Leaf {
+        place,
+        stem,
+        ca: Ca::Client,
+        usage: Usage::Client,
+        common_name,
+        organization,
+        names: Vec::new(),
+    }
 }
 
 fn serving(stem: &'static str, place: Place, name: &str, mut names: Vec<String>) -> Leaf {
     names.sort();
     names.dedup();
     let common_name = name.to_string();
-    Leaf { place, stem, ca: Ca::Server, usage: Usage::Server, common_name, organization: None, names }
+    Leaf {
+        place,
+        stem,
+        ca: Ca::Server,
+        usage: Usage::Server,
+        common_name,
+        organization: None,
+        names,
+    }
 }
 
 #[cfg(test)]
@@ -157,8 +227,17 @@ mod tests {
     #[test]
     fn the_api_is_known_by_all_its_names_once() -> Result<(), &'static str> {
         let leaves = leaves(&facts());
-        let api = leaves.iter().find(|l| l.stem == "serving-kube-apiserver").ok_or("no API certificate")?;
-        for name in ["10.0.2.15", "10.43.0.1", "example.org", "kubernetes.default.svc.cluster.local", "n1"] {
+        let api = leaves
+            .iter()
+            .find(|l| l.stem == "serving-kube-apiserver")
+            .ok_or("no API certificate")?;
+        for name in [
+            "10.0.2.15",
+            "10.43.0.1",
+            "example.org",
+            "kubernetes.default.svc.cluster.local",
+            "n1",
+        ] {
             assert!(api.names.iter().any(|n| n == name), "{name}");
         }
         assert_eq!(api.names.iter().filter(|n| *n == "localhost").count(), 1);
@@ -168,15 +247,25 @@ mod tests {
     #[test]
     fn the_kubelet_is_the_node_and_nothing_more() {
         let leaves = leaves(&facts());
-        let kubelet: Vec<_> = leaves.iter().filter(|l| l.stem == "client-kubelet").collect();
-        assert!(matches!(kubelet.as_slice(), [l] if l.common_name == "system:node:n1"
-            && l.organization == Some("system:nodes")));
+        let kubelet: Vec<_> = leaves
+            .iter()
+            .filter(|l| l.stem == "client-kubelet")
+            .collect();
+        assert!(
+            matches!(kubelet.as_slice(), [l] if l.common_name == "system:node:n1"
+            && l.organization == Some("system:nodes"))
+        );
     }
 
     #[test]
     fn clients_and_servers_have_different_authorities() {
         for leaf in leaves(&facts()) {
-            assert_eq!(leaf.usage == Usage::Server, leaf.ca == Ca::Server, "{}", leaf.stem);
+            assert_eq!(
+                leaf.usage == Usage::Server,
+                leaf.ca == Ca::Server,
+                "{}",
+                leaf.stem
+            );
         }
     }
 }

@@ -34,8 +34,19 @@ pub async fn wait(settings: &Settings, changes: &Changes) -> Result<(Vec<IpAddr>
     if let Ok(address) = tokio::time::timeout(PATIENCE, changes.wait()).await {
         return Ok((vec![address], None));
     }
-    ip(&["address", "replace", &format!("{OWN}/32"), "dev", "lo", "scope", "global"]).await?;
-    let words = format!("no network yet: the node goes on with the address {OWN} of its own until there is one");
+    ip(&[
+        "address",
+        "replace",
+        &format!("{OWN}/32"),
+        "dev",
+        "lo",
+        "scope",
+        "global",
+    ])
+    .await?;
+    let words = format!(
+        "no network yet: the node goes on with the address {OWN} of its own until there is one"
+    );
     Ok((vec![OWN.into()], Some(words)))
 }
 
@@ -53,7 +64,16 @@ pub async fn changed(settings: &Settings, changes: &Changes, used: &[IpAddr]) ->
 }
 
 async fn ip(args: &[&str]) -> Result<()> {
-    let output = Command::new("ip").args(args).output().await.context("running ip")?;
-    ensure!(output.status.success(), "running ip {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+    let output = Command::new("ip")
+        .args(args)
+        .output()
+        .await
+        .context("running ip")?;
+    ensure!(
+        output.status.success(),
+        "running ip {}: {}",
+        args.join(" "),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     Ok(())
 }

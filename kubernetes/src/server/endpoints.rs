@@ -30,7 +30,10 @@ fn service(cluster_ip: IpAddr, port: u16) -> Value {
 
 /// Both forms of the endpoints: the slice that kube-proxy reads, and the old object that some programs still read.
 fn endpoints(address: IpAddr, port: u16) -> [Value; 2] {
-    let (label, family) = ("kubernetes.io/service-name", if address.is_ipv4() { "IPv4" } else { "IPv6" });
+    let (label, family) = (
+        "kubernetes.io/service-name",
+        if address.is_ipv4() { "IPv4" } else { "IPv6" },
+    );
     let ports = json!([{ "name": "https", "port": port, "protocol": "TCP" }]);
     [
         json!({
@@ -69,9 +72,13 @@ pub struct Api {
 /// # Errors
 /// The API's refusal.
 pub async fn publish(applier: &mut Applier, api: &Api) -> Result<()> {
-    let objects = std::iter::once(service(api.cluster_ip, api.port)).chain(endpoints(api.address, api.port));
+    let objects =
+        std::iter::once(service(api.cluster_ip, api.port)).chain(endpoints(api.address, api.port));
     for object in objects {
-        applier.apply(&object).await.context("publishing the API's address")?;
+        applier
+            .apply(&object)
+            .await
+            .context("publishing the API's address")?;
     }
     Ok(())
 }
@@ -86,6 +93,9 @@ mod tests {
         assert_eq!(slice["endpoints"][0]["addresses"][0], "10.0.2.15");
         assert_eq!(slice["addressType"], "IPv4");
         assert_eq!(endpoints["subsets"][0]["ports"][0]["port"], 6443);
-        assert_eq!(service(IpAddr::from([10, 43, 0, 1]), 6443)["spec"]["clusterIP"], "10.43.0.1");
+        assert_eq!(
+            service(IpAddr::from([10, 43, 0, 1]), 6443)["spec"]["clusterIP"],
+            "10.43.0.1"
+        );
     }
 }

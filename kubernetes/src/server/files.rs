@@ -20,7 +20,12 @@ pub const CONTAINERD_CONFIG: &str = "etc/containerd/config.toml";
 /// Certificates for a node with these addresses. Returns a line for each that was made.
 pub fn pki(settings: &Settings, addresses: &[std::net::IpAddr]) -> Result<Vec<String>> {
     let leaves = pki::plan::leaves(&settings.pki_facts(addresses));
-    pki::ensure(&settings.paths, &leaves, std::time::SystemTime::now().into()).context("preparing the certificates")
+    pki::ensure(
+        &settings.paths,
+        &leaves,
+        std::time::SystemTime::now().into(),
+    )
+    .context("preparing the certificates")
 }
 
 /// Kubeconfigs of the components and of the administrator, and the token. Returns what is worth a word.
@@ -37,31 +42,74 @@ pub fn credentials(settings: &Settings) -> Result<Option<&'static str>> {
 }
 
 fn component_kubeconfigs(paths: &Paths, url: &str, gateway: &str) -> Result<()> {
-    for (file, stem) in [("controller", "client-controller"), ("scheduler", "client-scheduler")] {
+    for (file, stem) in [
+        ("controller", "client-controller"),
+        ("scheduler", "client-scheduler"),
+    ] {
         let pair = |extension: &str| paths.tls(&format!("{stem}.{extension}"));
         let target = paths.cred(&format!("{file}.kubeconfig"));
-        component_kubeconfig(&target, url, &paths.tls("server-ca.crt"), &pair("crt"), &pair("key"))?;
+        component_kubeconfig(
+            &target,
+            url,
+            &paths.tls("server-ca.crt"),
+            &pair("crt"),
+            &pair("key"),
+        )?;
     }
-    for (file, stem) in [("kubelet", "client-kubelet"), ("kubeproxy", "client-kube-proxy")] {
+    for (file, stem) in [
+        ("kubelet", "client-kubelet"),
+        ("kubeproxy", "client-kube-proxy"),
+    ] {
         let pair = |extension: &str| paths.agent(&format!("{stem}.{extension}"));
         let target = paths.agent(&format!("{file}.kubeconfig"));
-        component_kubeconfig(&target, gateway, &paths.agent("server-ca.crt"), &pair("crt"), &pair("key"))?;
+        component_kubeconfig(
+            &target,
+            gateway,
+            &paths.agent("server-ca.crt"),
+            &pair("crt"),
+            &pair("key"),
+        )?;
     }
     Ok(())
 }
 
-fn component_kubeconfig(target: &Path, url: &str, ca: &Path, certificate: &Path, key: &Path) -> Result<()> {
+fn component_kubeconfig(
+    target: &Path,
+    url: &str,
+    ca: &Path,
+    certificate: &Path,
+    key: &Path,
+) -> Result<()> {
     let (ca, certificate, key) = (text(ca), text(certificate), text(key));
-    let identity = Identity::Files { ca: &ca, certificate: &certificate, key: &key };
+    let identity = Identity::Files {
+        ca: &ca,
+        certificate: &certificate,
+        key: &key,
+    };
     durable::write_if_changed(target, kubeconfig::render(url, &identity), 0o600).map(|_| ())
 }
 
 fn admin_kubeconfig(settings: &Settings, url: &str) -> Result<()> {
     let tls = |name: &str| read(&settings.paths.tls(name));
-    let (ca, certificate, key) = (tls("server-ca.crt")?, tls("client-admin.crt")?, tls("client-admin.key")?);
-    let content = kubeconfig::render(url, &Identity::Embedded { ca: &ca, certificate: &certificate, key: &key });
+    let (ca, certificate, key) = (
+        tls("server-ca.crt")?,
+        tls("client-admin.crt")?,
+        tls("client-admin.key")?,
+    );
+    let content = kubeconfig::render(
+        url,
+        &Identity::Embedded {
+            ca: &ca,
+            certificate: &certificate,
+            key: &key,
+        },
+    );
     let listener = &settings.args.listener;
-    durable::write_if_changed(&listener.write_kubeconfig, content, listener.write_kubeconfig_mode)?;
+    durable::write_if_changed(
+        &listener.write_kubeconfig,
+        content,
+        listener.write_kubeconfig_mode,
+    )?;
     match &listener.write_kubeconfig_group {
         Some(group) => set_group(&listener.write_kubeconfig, group),
         None => Ok(()),
@@ -69,17 +117,27 @@ fn admin_kubeconfig(settings: &Settings, url: &str) -> Result<()> {
 }
 
 fn set_group(path: &Path, name: &str) -> Result<()> {
-    let group = nix::unistd::Group::from_name(name)?.with_context(|| format!("finding the group '{name}'"))?;
-    nix::unistd::chown(path, None, Some(group.gid)).with_context(|| format!("changing the group of {}", path.display()))
+    let group = nix::unistd::Group::from_name(name)?
+        .with_context(|| format!("finding the group '{name}'"))?;
+    nix::unistd::chown(path, None, Some(group.gid))
+        .with_context(|| format!("changing the group of {}", path.display()))
 }
 
 fn token(settings: &Settings) -> Result<Option<&'static str>> {
     let cluster = &settings.args.cluster;
-    let from_file = cluster.token_file.as_ref().map(|file| read(file)).transpose()?;
+    let from_file = cluster
+        .token_file
+        .as_ref()
+        .map(|file| read(file))
+        .transpose()?;
     let given = cluster.token.as_deref().or(from_file.as_deref());
     let (secret, origin) = token::ensure(&settings.paths, given)?;
     let ca = read(&settings.paths.tls("server-ca.crt"))?;
-    durable::write_if_changed(&settings.paths.server("node-token"), token::node_token(&ca, &secret) + "\n", 0o600)?;
+    durable::write_if_changed(
+        &settings.paths.server("node-token"),
+        token::node_token(&ca, &secret) + "\n",
+        0o600,
+    )?;
     Ok((origin == Origin::Changed)
         .then_some("the token is not the one used so far: new nodes join with the new one, nodes that have joined stay"))
 }
@@ -93,7 +151,11 @@ pub fn containerd(settings: &Settings) -> Result<()> {
     let folder = paths.agent("etc/containerd/certs.d");
     let _ = fs::remove_dir_all(&folder);
     for file in registries.hosts_files()? {
-        durable::write(&folder.join(&file.host).join("hosts.toml"), file.content, 0o600)?;
+        durable::write(
+            &folder.join(&file.host).join("hosts.toml"),
+            file.content,
+            0o600,
+        )?;
     }
     Ok(())
 }
@@ -110,7 +172,10 @@ pub fn cni(settings: &Settings, subnets: &[crate::network::Network]) -> Result<(
     if settings.args.cluster.flannel_backend == "none" {
         return Ok(());
     }
-    json(&settings.paths.cni_config().join("10-k3s.conflist"), &components::conflist(subnets))
+    json(
+        &settings.paths.cni_config().join("10-k3s.conflist"),
+        &components::conflist(subnets),
+    )
 }
 
 /// `kubernetes server --config`.
@@ -118,32 +183,50 @@ pub fn server(settings: &Settings) -> Result<()> {
     // kine makes the file, not the folder.
     let folder = settings.paths.server("db");
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    json(&paths::run("server.json"), &components::server_config(settings))
+    json(
+        &paths::run("server.json"),
+        &components::server_config(settings),
+    )
 }
 
 /// `kubernetes agent --config`, and the kubelet's configuration.
 pub fn agent(settings: &Settings, addresses: &[std::net::IpAddr]) -> Result<()> {
-    for folder in [settings.paths.agent("pod-manifests"), settings.paths.images()] {
+    for folder in [
+        settings.paths.agent("pod-manifests"),
+        settings.paths.images(),
+    ] {
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     }
-    let resolv_conf = super::resolv::choose(settings)?;
+    let resolv_conf = super::resolv::prepare(settings)?;
     let kubelet = components::kubelet_configuration(settings, &resolv_conf);
     json(&settings.paths.agent(components::KUBELET_CONFIG), &kubelet)?;
-    json(&paths::run("agent.json"), &components::agent_config(settings, addresses))
+    json(
+        &paths::run("agent.json"),
+        &components::agent_config(settings, addresses),
+    )
 }
 
 /// The release's manifests.
 pub fn bundled_manifests(settings: &Settings) -> Result<()> {
-    let dns = settings.dns.first().map(ToString::to_string).unwrap_or_default();
+    let dns = settings
+        .dns
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let values: [Substitution; 4] = [
         ("API_SERVICE", settings.api_service.to_string()),
         ("CLUSTER_DNS", dns),
-        ("CLUSTER_DOMAIN", settings.args.cluster.cluster_domain.clone()),
+        (
+            "CLUSTER_DOMAIN",
+            settings.args.cluster.cluster_domain.clone(),
+        ),
         ("SYSTEM_IMAGE", settings.system_image.clone()),
     ];
     let from = Path::new(paths::RELEASE_MANIFESTS);
-    manifests::install(from, &settings.paths.manifests(), &values, |part| settings.is_disabled(part))
-        .context("installing the release's manifests")
+    manifests::install(from, &settings.paths.manifests(), &values, |part| {
+        settings.is_disabled(part)
+    })
+    .context("installing the release's manifests")
 }
 
 fn json(path: &Path, value: &Value) -> Result<()> {

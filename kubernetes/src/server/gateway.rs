@@ -29,10 +29,18 @@ impl Gateway {
     /// # Errors
     /// A port in use, or a URL that names no address.
     pub async fn bind(port: u16, api: &str) -> Result<Self> {
-        let api = api.trim_start_matches("https://").parse().with_context(|| format!("reading the address {api}"))?;
+        let api = api
+            .trim_start_matches("https://")
+            .parse()
+            .with_context(|| format!("reading the address {api}"))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-        let listener = listener.with_context(|| format!("listening on port {port} (see --lb-server-port)"))?;
-        Ok(Gateway { listener, api, gate: watch::Sender::new(false) })
+        let listener =
+            listener.with_context(|| format!("listening on port {port} (see --lb-server-port)"))?;
+        Ok(Gateway {
+            listener,
+            api,
+            gate: watch::Sender::new(false),
+        })
     }
 
     /// Lets waiting and later connections through.
@@ -82,7 +90,9 @@ mod tests {
 
     #[test]
     fn connections_wait_until_the_gate_opens() -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         runtime.block_on(async {
             let api = TcpListener::bind("127.0.0.1:0").await?;
             let gateway = Gateway::bind(0, &format!("https://{}", api.local_addr()?)).await?;

@@ -6,6 +6,7 @@ mod files;
 mod gateway;
 mod node;
 mod ready;
+mod renewal;
 mod resolv;
 mod services;
 
@@ -31,7 +32,10 @@ pub fn run(argv: &[OsString]) -> Result<()> {
     for warning in parsed.warnings.iter().chain(&settings.warnings()) {
         eprintln!("k3s: warning: {warning}");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
     let outcome = runtime.block_on(serve(settings));
     runtime.shutdown_background();
     outcome
@@ -39,10 +43,17 @@ pub fn run(argv: &[OsString]) -> Result<()> {
 
 /// `--log FILE`: both streams go to the file.
 fn redirect_output(args: &cli::ServerArgs) -> Result<()> {
-    let Some(path) = &args.runtime.log else { return Ok(()) };
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    let Some(path) = &args.runtime.log else {
+        return Ok(());
+    };
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path);
     let file = file.with_context(|| format!("opening {}", path.display()))?;
-    nix::unistd::dup2_stdout(&file).and_then(|()| nix::unistd::dup2_stderr(&file)).context("redirecting the output")
+    nix::unistd::dup2_stdout(&file)
+        .and_then(|()| nix::unistd::dup2_stderr(&file))
+        .context("redirecting the output")
 }
 
 fn machine() -> Result<Machine> {

@@ -11,14 +11,14 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 
 use super::gateway::Gateway;
-use super::{address, endpoints, files, ready, services};
+use super::{address, endpoints, files, ready, renewal, resolv, services};
 use crate::api::{Applier, Client};
-use crate::{local_path, manifests};
 use crate::node_address::Changes;
 use crate::notify::{Event, Notifier};
 use crate::paths;
 use crate::settings::Settings;
 use crate::supervise::{Cgroups, Service};
+use crate::{local_path, manifests};
 
 /// Time for a component to end by SIGTERM.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -42,14 +42,27 @@ impl Node {
         let cgroups = Cgroups::delegated();
         let (containerd, server, agent) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let (addresses, published) = (watch::Sender::default(), watch::Sender::default());
-        Node { settings, notifier, cgroups, containerd, server, agent, addresses, published }
+        Node {
+            settings,
+            notifier,
+            cgroups,
+            containerd,
+            server,
+            agent,
+            addresses,
+            published,
+        }
     }
 
     /// Brings everything up and keeps it so. Ends only by an error, or by being dropped; then [`Node::stop`] is to be
     /// called.
     pub async fn run(&self) -> Result<Infallible> {
         let changes = Changes::listen();
-        let gateway = Gateway::bind(self.settings.args.runtime.lb_server_port, &self.settings.api_url()).await?;
+        let gateway = Gateway::bind(
+            self.settings.args.runtime.lb_server_port,
+            &self.settings.api_url(),
+        )
+        .await?;
         self.start_containerd()?;
         self.start_server()?;
         let client = self.client()?;
@@ -63,9 +76,16 @@ impl Node {
     fn start_containerd(&self) -> Result<()> {
         let subnets = self.settings.first_node_networks();
         files::cni(&self.settings, &subnets).context("configuring the pods' network")?;
-        if self.settings.args.runtime.container_runtime_endpoint.is_none() {
+        if self
+            .settings
+            .args
+            .runtime
+            .container_runtime_endpoint
+            .is_none()
+        {
             files::containerd(&self.settings).context("configuring containerd")?;
-            self.containerd.get_or_init(|| services::containerd(&self.settings, &self.cgroups));
+            self.containerd
+                .get_or_init(|| services::containerd(&self.settings, &self.cgroups));
         }
         Ok(())
     }
@@ -78,7 +98,8 @@ impl Node {
         }
         self.notifier.event(Event::PkiReady);
         files::server(&self.settings).context("configuring the server")?;
-        self.server.get_or_init(|| services::server(&self.settings, &self.cgroups));
+        self.server
+            .get_or_init(|| services::server(&self.settings, &self.cgroups));
         self.notifier.event(Event::ServerStarted);
         self.notifier.status("waiting for the API");
         files::bundled_manifests(&self.settings)
@@ -94,7 +115,12 @@ impl Node {
     fn client(&self) -> Result<Client> {
         let tls = |name: &str| self.settings.paths.tls(name);
         let url = self.settings.api_url();
-        Client::new(&url, &tls("server-ca.crt"), &tls("client-supervisor.crt"), &tls("client-supervisor.key"))
+        Client::new(
+            &url,
+            &tls("server-ca.crt"),
+            &tls("client-supervisor.crt"),
+            &tls("client-supervisor.key"),
+        )
     }
 
     /// The node's side: containerd and an address, then the agent; from then on the address is followed.
@@ -109,10 +135,13 @@ impl Node {
             self.notifier.status(&words);
         }
         self.configure_agent(&addresses)?;
-        let agent = self.agent.get_or_init(|| services::agent(&self.settings, &self.cgroups));
+        let agent = self
+            .agent
+            .get_or_init(|| services::agent(&self.settings, &self.cgroups));
         loop {
             let address = address::changed(&self.settings, changes, &addresses).await;
-            self.notifier.status(&format!("the node's address is now {address}"));
+            self.notifier
+                .status(&format!("the node's address is now {address}"));
             addresses = vec![address];
             self.configure_agent(&addresses)?;
             agent.restart();
@@ -131,17 +160,26 @@ impl Node {
         ready::serving(client).await;
         gateway.open();
         let settings = &self.settings;
-        let (folder, record) = (settings.paths.manifests(), settings.paths.server("applied.json"));
+        let (folder, record) = (
+            settings.paths.manifests(),
+            settings.paths.server("applied.json"),
+        );
         let (up, node) = watch::channel(false);
         let node_up = async {
             ready::schedulable(client, &settings.node_name).await;
-            let _ = self.published.subscribe().wait_for(|published| *published).await;
+            let _ = self
+                .published
+                .subscribe()
+                .wait_for(|published| *published)
+                .await;
             up.send_replace(true);
             std::future::pending().await
         };
         tokio::select! {
             never = node_up => never,
             failed = manifests::keep_applied(client, &folder, &record, node) => failed,
+            failed = resolv::follow(settings, client) => failed,
+            never = renewal::keep(settings, self.addresses.subscribe()) => match never {},
             never = self.publish(client) => match never {},
             never = local_path::provision(client, &settings.node_name, &settings.storage) => match never {},
             never = self.report(client) => match never {},
@@ -158,8 +196,13 @@ impl Node {
         self.notifier.event(Event::NodeReady);
         self.notifier.ready();
         ready::label_node(client, name).await;
-        self.notifier.status(&format!("node {name} is Ready, waiting for its system pods"));
-        for part in ready::PARTS.iter().filter(|part| self.is_bundled(part.name)) {
+        self.notifier.status(&format!(
+            "node {name} is Ready, waiting for its system pods"
+        ));
+        for part in ready::PARTS
+            .iter()
+            .filter(|part| self.is_bundled(part.name))
+        {
             ready::part(client, part).await;
         }
         self.notifier.event(Event::SystemPodsRunning);
@@ -188,8 +231,14 @@ impl Node {
 
     async fn publish_address(&self, client: &Client, address: IpAddr) {
         let listener = &self.settings.args.listener;
-        let port = listener.advertise_port.unwrap_or(listener.https_listen_port);
-        let api = endpoints::Api { cluster_ip: self.settings.api_service, address, port };
+        let port = listener
+            .advertise_port
+            .unwrap_or(listener.https_listen_port);
+        let api = endpoints::Api {
+            cluster_ip: self.settings.api_service,
+            address,
+            port,
+        };
         let mut pause = Duration::from_millis(50);
         while let Err(error) = endpoints::publish(&mut Applier::new(client), &api).await {
             // At the first start the namespace is not there at once.
@@ -206,7 +255,11 @@ impl Node {
     /// still be told.
     pub async fn stop(&mut self, agent_signal: Signal) {
         self.notifier.stopping();
-        let grace = if agent_signal == Signal::SIGUSR1 { PODS_GRACE } else { STOP_GRACE };
+        let grace = if agent_signal == Signal::SIGUSR1 {
+            PODS_GRACE
+        } else {
+            STOP_GRACE
+        };
         self.notifier.status("stopping the agent");
         stop(self.agent.take(), agent_signal, grace).await;
         self.notifier.status("stopping the server");
@@ -226,7 +279,9 @@ async fn stop(service: Option<Service>, signal: Signal, grace: Duration) {
 /// Waits until containerd's socket accepts connections.
 async fn wait_for_containerd(settings: &Settings) {
     let given = settings.args.runtime.container_runtime_endpoint.as_ref();
-    let socket = given.map(|e| e.trim_start_matches("unix://").into()).unwrap_or_else(paths::containerd_socket);
+    let socket = given
+        .map(|e| e.trim_start_matches("unix://").into())
+        .unwrap_or_else(paths::containerd_socket);
     while UnixStream::connect(&socket).await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -13,8 +13,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Parts of `/readyz` that clients need not wait for: they create the system's roles and priorities one by one, after
 /// the API serves.
-const LATE_CHECKS: &str =
-    "exclude=poststarthook/rbac/bootstrap-roles&exclude=poststarthook/scheduling/bootstrap-system-priority-classes";
+const LATE_CHECKS: &str = "exclude=poststarthook/rbac/bootstrap-roles&exclude=poststarthook/scheduling/bootstrap-system-priority-classes";
 
 /// Waits until the API serves requests.
 pub async fn serving(client: &Client) {
@@ -32,12 +31,18 @@ pub async fn api(client: &Client) {
 
 /// Waits until the node's condition Ready is true.
 pub async fn node(client: &Client, name: &str) {
-    watch_until(client, "/api/v1/nodes", &named(name), |node| is_true(node, "Ready")).await;
+    watch_until(client, "/api/v1/nodes", &named(name), |node| {
+        is_true(node, "Ready")
+    })
+    .await;
 }
 
 /// Waits until pods are put on the node: Ready, and seen to be so.
 pub async fn schedulable(client: &Client, name: &str) {
-    watch_until(client, "/api/v1/nodes", &named(name), |node| is_true(node, "Ready") && !is_held_back(node)).await;
+    watch_until(client, "/api/v1/nodes", &named(name), |node| {
+        is_true(node, "Ready") && !is_held_back(node)
+    })
+    .await;
 }
 
 fn named(name: &str) -> String {
@@ -46,7 +51,10 @@ fn named(name: &str) -> String {
 
 fn is_held_back(node: &Value) -> bool {
     let taints = node.pointer("/spec/taints").and_then(Value::as_array);
-    taints.into_iter().flatten().any(|t| t["key"] == "node.kubernetes.io/not-ready")
+    taints
+        .into_iter()
+        .flatten()
+        .any(|t| t["key"] == "node.kubernetes.io/not-ready")
 }
 
 /// A bundled part that runs pods.
@@ -61,28 +69,52 @@ pub struct Part {
 
 /// The bundled parts that run pods. Nothing waits for metrics, which take two rounds of measurements to be ready.
 pub const PARTS: [Part; 2] = [
-    Part { name: "coredns", label: "kube-dns", needed: true },
-    Part { name: "metrics-server", label: "metrics-server", needed: false },
+    Part {
+        name: "coredns",
+        label: "kube-dns",
+        needed: true,
+    },
+    Part {
+        name: "metrics-server",
+        label: "metrics-server",
+        needed: false,
+    },
 ];
 
 /// Waits until a part has a running pod, and a ready one if it is needed.
 pub async fn part(client: &Client, part: &Part) {
     let selector = format!("labelSelector=k8s-app%3D{}", part.label);
-    watch_until(client, "/api/v1/namespaces/kube-system/pods", &selector, |pod| {
-        pod.pointer("/status/phase") == Some(&"Running".into()) && (!part.needed || is_true(pod, "Ready"))
-    })
+    watch_until(
+        client,
+        "/api/v1/namespaces/kube-system/pods",
+        &selector,
+        |pod| {
+            pod.pointer("/status/phase") == Some(&"Running".into())
+                && (!part.needed || is_true(pod, "Ready"))
+        },
+    )
     .await;
 }
 
 /// Marks the node as a server, as k3s does; the kubelet may not do that itself.
 pub async fn label_node(client: &Client, name: &str) {
-    let patch = json!({ "metadata": { "labels": { "node-role.kubernetes.io/control-plane": "true" } } });
-    while client.merge(&format!("/api/v1/nodes/{name}"), &patch).await.is_err() {
+    let patch =
+        json!({ "metadata": { "labels": { "node-role.kubernetes.io/control-plane": "true" } } });
+    while client
+        .merge(&format!("/api/v1/nodes/{name}"), &patch)
+        .await
+        .is_err()
+    {
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn watch_until(client: &Client, path: &str, selector: &str, is_done: impl Fn(&Value) -> bool) {
+async fn watch_until(
+    client: &Client,
+    path: &str,
+    selector: &str,
+    is_done: impl Fn(&Value) -> bool,
+) {
     let mut watch = Watch::new(client, path, selector);
     loop {
         match watch.next().await {
@@ -94,8 +126,13 @@ async fn watch_until(client: &Client, path: &str, selector: &str, is_done: impl 
 }
 
 fn is_true(object: &Value, condition: &str) -> bool {
-    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
-    conditions.into_iter().flatten().any(|c| c["type"] == condition && c["status"] == "True")
+    let conditions = object
+        .pointer("/status/conditions")
+        .and_then(Value::as_array);
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|c| c["type"] == condition && c["status"] == "True")
 }
 
 #[cfg(test)]

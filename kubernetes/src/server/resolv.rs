@@ -1,52 +1,120 @@
-//! Which resolv.conf pods start from.
+//! The resolv.conf that pods start from: a copy of the system's without what a pod cannot use, kept up to date.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
-use std::path::Path;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use serde_json::json;
 
+use crate::api::Client;
 use crate::durable;
 use crate::paths::text;
 use crate::settings::Settings;
 
-const SYSTEM: &str = "/etc/resolv.conf";
-/// The upstream servers of a local cache, where there is one.
-const BEHIND_A_CACHE: [&str; 2] = ["/run/connman/resolv.conf", "/run/systemd/resolve/resolv.conf"];
+/// The system's, and the upstream servers of a local cache, where there is one.
+const CANDIDATES: [&str; 3] = [
+    "/etc/resolv.conf",
+    "/run/connman/resolv.conf",
+    "/run/systemd/resolve/resolv.conf",
+];
+/// CoreDNS does not start without a server to forward to. This address is set aside for documents (RFC 5737): nothing
+/// answers there, so names outside the cluster are not found until a real server is known.
+const NONE_KNOWN: &str = "# No DNS server is known yet.\nnameserver 192.0.2.1\n";
+/// How often the system's file is looked at.
+const LOOK: Duration = Duration::from_secs(2);
 
-/// The given file; else the first that names a server that pods can reach; else the system's, which may be filled
-/// later; else an empty one of our own, because the kubelet starts no pod without one.
-pub fn choose(settings: &Settings) -> Result<String> {
+/// The path for the kubelet: the given file, else our copy, which is written now.
+///
+/// # Errors
+/// Writing the copy.
+pub fn prepare(settings: &Settings) -> Result<String> {
     if let Some(given) = &settings.args.node.resolv_conf {
         return Ok(given.clone());
     }
-    let candidates = std::iter::once(SYSTEM).chain(BEHIND_A_CACHE);
-    let usable = |path: &&str| std::fs::read_to_string(path).is_ok_and(|content| reaches_out(&content));
-    if let Some(found) = candidates.clone().find(usable) {
-        return Ok(found.into());
-    }
-    if Path::new(SYSTEM).exists() {
-        return Ok(SYSTEM.into());
-    }
     let own = settings.paths.agent("etc/resolv.conf");
-    durable::write_if_changed(&own, "", 0o644)?;
+    durable::write_if_changed(&own, current(), 0o644)?;
     Ok(text(own))
 }
 
-/// Whether a server is named that is not this machine's loopback, which in a pod is the pod's own.
-fn reaches_out(resolv_conf: &str) -> bool {
-    let servers = resolv_conf.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
-    servers.filter_map(|s| s.trim().split('%').next()?.parse::<IpAddr>().ok()).any(|server| !server.is_loopback())
+/// Keeps the copy up to date; when it changes, CoreDNS is started anew, which reads it only once.
+///
+/// # Errors
+/// Writing the copy.
+pub async fn follow(settings: &Settings, client: &Client) -> Result<Infallible> {
+    if settings.args.node.resolv_conf.is_some() {
+        return std::future::pending().await;
+    }
+    let own = settings.paths.agent("etc/resolv.conf");
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let content = current();
+        // Between networks there is no server for a moment; the old ones are a better guess than none.
+        let lost = content == NONE_KNOWN && own.exists();
+        if !lost
+            && durable::write_if_changed(&own, &content, 0o644)
+                .context("following the system's DNS servers")?
+        {
+            println!("k3s: the system's DNS servers have changed");
+            restart_dns(client, &content).await;
+        }
+    }
+}
+
+/// As `kubectl rollout restart` does. Without CoreDNS there is nothing to do.
+async fn restart_dns(client: &Client, content: &str) {
+    let note = json!({ "k3os.io/resolv-conf": content });
+    let patch = json!({ "spec": { "template": { "metadata": { "annotations": note } } } });
+    let path = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
+    match client.merge(path, &patch).await {
+        Err(error) if !error.is_not_found() => println!("k3s: restarting CoreDNS: {error}"),
+        _ => {}
+    }
+}
+
+fn current() -> String {
+    let contents = CANDIDATES
+        .iter()
+        .filter_map(|path| std::fs::read_to_string(path).ok());
+    contents
+        .filter_map(|content| usable(&content))
+        .next()
+        .unwrap_or_else(|| NONE_KNOWN.into())
+}
+
+/// The file without servers on this machine's loopback, which in a pod is the pod's own; none if no server is left.
+fn usable(resolv_conf: &str) -> Option<String> {
+    let kept: Vec<&str> = resolv_conf
+        .lines()
+        .filter(|line| !is_loopback(line))
+        .collect();
+    let some_server = kept.iter().any(|line| server(line).is_some());
+    some_server.then(|| kept.join("\n") + "\n")
+}
+
+fn is_loopback(line: &str) -> bool {
+    server(line).is_some_and(|server| server.is_loopback())
+}
+
+fn server(line: &str) -> Option<IpAddr> {
+    let address = line.trim().strip_prefix("nameserver")?.trim();
+    address.split('%').next()?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::reaches_out;
+    use super::*;
 
     #[test]
-    fn loopback_servers_do_not_count() {
-        assert!(!reaches_out("nameserver 127.0.0.1\nnameserver ::1\n"));
-        assert!(!reaches_out("search x\n"));
-        assert!(reaches_out("nameserver 127.0.0.53\nnameserver 10.0.2.3\n"));
-        assert!(reaches_out("nameserver fe80::1%eth0\n"));
+    fn loopback_servers_are_left_out() {
+        assert_eq!(usable("nameserver 127.0.0.1\nnameserver ::1\n"), None);
+        assert_eq!(usable("search x\n"), None);
+        let mixed = "search x\nnameserver 127.0.0.53\nnameserver 10.0.2.3\n";
+        assert_eq!(
+            usable(mixed).as_deref(),
+            Some("search x\nnameserver 10.0.2.3\n")
+        );
+        assert!(usable("nameserver fe80::1%eth0\n").is_some());
+        assert!(usable(NONE_KNOWN).is_some());
     }
 }

@@ -9,20 +9,42 @@ use super::files::CONTAINERD_CONFIG;
 /// containerd. Its death does not end pods: their shims live on.
 pub fn containerd(settings: &Settings, cgroups: &Cgroups) -> Service {
     let config = text(settings.paths.agent(CONTAINERD_CONFIG));
-    let level = if settings.args.runtime.debug { "debug" } else { "warn" };
+    let level = if settings.args.runtime.debug {
+        "debug"
+    } else {
+        "warn"
+    };
     let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/sbin:/usr/bin:/sbin:/bin".into());
     let environment = vec![("PATH", format!("{}:{path}", program::LIBEXEC))];
-    start(settings, cgroups, "containerd", &["--config", &config, "--log-level", level], environment)
+    start(
+        settings,
+        cgroups,
+        "containerd",
+        &["--config", &config, "--log-level", level],
+        environment,
+    )
 }
 
 /// kine, kube-apiserver, kube-controller-manager, kube-scheduler.
 pub fn server(settings: &Settings, cgroups: &Cgroups) -> Service {
-    start(settings, cgroups, "server", &["--config", &text(paths::run("server.json"))], Vec::new())
+    start(
+        settings,
+        cgroups,
+        "server",
+        &["--config", &text(paths::run("server.json"))],
+        Vec::new(),
+    )
 }
 
 /// kubelet, kube-proxy, the import of images.
 pub fn agent(settings: &Settings, cgroups: &Cgroups) -> Service {
-    start(settings, cgroups, "agent", &["--config", &text(paths::run("agent.json"))], Vec::new())
+    start(
+        settings,
+        cgroups,
+        "agent",
+        &["--config", &text(paths::run("agent.json"))],
+        Vec::new(),
+    )
 }
 
 fn start(
@@ -32,7 +54,9 @@ fn start(
     args: &[&str],
     environment: Vec<(&'static str, String)>,
 ) -> Service {
-    let words = [program::KUBERNETES, name].into_iter().chain(args.iter().copied());
+    let words = [program::KUBERNETES, name]
+        .into_iter()
+        .chain(args.iter().copied());
     Service::start(Spec {
         name,
         command: words.map(String::from).collect(),

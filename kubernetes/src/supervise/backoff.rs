@@ -38,7 +38,9 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_longest_and_begin_anew_after_a_good_run() {
         let mut backoff = Backoff::default();
-        let waits: Vec<_> = (0..9).map(|_| backoff.after(Duration::ZERO).as_millis()).collect();
+        let waits: Vec<_> = (0..9)
+            .map(|_| backoff.after(Duration::ZERO).as_millis())
+            .collect();
         assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000]);
         assert_eq!(backoff.after(STEADY), FIRST);
     }

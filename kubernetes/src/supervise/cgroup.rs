@@ -44,9 +44,15 @@ fn own_path() -> Option<PathBuf> {
 /// The cgroup v2 path in `/proc/self/cgroup`; none for the root, which is nobody's own. After being started anew from
 /// within (`…/supervisor`) the parent is meant.
 fn own_path_in(proc_self_cgroup: &str) -> Option<&Path> {
-    let path = proc_self_cgroup.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let path = proc_self_cgroup
+        .lines()
+        .find_map(|line| line.strip_prefix("0::/"))?;
     let path = Path::new(path);
-    let own = if path.ends_with("supervisor") { path.parent()? } else { path };
+    let own = if path.ends_with("supervisor") {
+        path.parent()?
+    } else {
+        path
+    };
     (!own.as_os_str().is_empty()).then_some(own)
 }
 
@@ -65,14 +71,19 @@ fn join(base: &Path, name: &str, process: u32) -> std::io::Result<()> {
 /// Returns only when it failed.
 pub fn enter_and_exec(args: &[OsString]) -> Result<std::convert::Infallible> {
     let [cgroup, separator, program, rest @ ..] = args else {
-        return Err(anyhow!("usage: k3s internal-exec CGROUP -- PROGRAM [ARGUMENT]…"));
+        return Err(anyhow!(
+            "usage: k3s internal-exec CGROUP -- PROGRAM [ARGUMENT]…"
+        ));
     };
     if separator != OsStr::new("--") {
-        return Err(anyhow!("usage: k3s internal-exec CGROUP -- PROGRAM [ARGUMENT]…"));
+        return Err(anyhow!(
+            "usage: k3s internal-exec CGROUP -- PROGRAM [ARGUMENT]…"
+        ));
     }
     let procs = Path::new(cgroup).join("cgroup.procs");
     fs::write(&procs, "0").with_context(|| format!("entering {}", procs.display()))?;
-    Err(Command::new(program).args(rest).exec()).with_context(|| format!("starting {}", program.display()))
+    Err(Command::new(program).args(rest).exec())
+        .with_context(|| format!("starting {}", program.display()))
 }
 
 #[cfg(test)]
@@ -81,8 +92,14 @@ mod tests {
 
     #[test]
     fn our_cgroup_is_found() {
-        assert_eq!(own_path_in("0::/system.slice/k3s.service\n"), Some(Path::new("system.slice/k3s.service")));
-        assert_eq!(own_path_in("0::/system.slice/k3s.service/supervisor\n"), Some(Path::new("system.slice/k3s.service")));
+        assert_eq!(
+            own_path_in("0::/system.slice/k3s.service\n"),
+            Some(Path::new("system.slice/k3s.service"))
+        );
+        assert_eq!(
+            own_path_in("0::/system.slice/k3s.service/supervisor\n"),
+            Some(Path::new("system.slice/k3s.service"))
+        );
         assert_eq!(own_path_in("1:cpu:/x\n0::/\n"), None);
         assert_eq!(own_path_in("0::/supervisor\n"), None);
         assert_eq!(own_path_in("1:cpu:/x\n"), None);

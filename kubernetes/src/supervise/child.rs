@@ -51,7 +51,10 @@ impl Service {
     /// Ends what an earlier run left over, then starts.
     pub fn start(spec: Spec) -> Self {
         let (orders, received) = mpsc::unbounded_channel();
-        Service { orders, task: tokio::spawn(keep_running(spec, received)) }
+        Service {
+            orders,
+            task: tokio::spawn(keep_running(spec, received)),
+        }
     }
 
     /// Ends the process and starts it again.
@@ -83,7 +86,11 @@ async fn keep_running(spec: Spec, mut orders: mpsc::UnboundedReceiver<Order>) {
             Outcome::Died(how) => {
                 output.print_kept();
                 let wait = backoff.after(started.elapsed());
-                println!("k3s: {} {how}; starting it again in {:.1} s", spec.name, wait.as_secs_f64());
+                println!(
+                    "k3s: {} {how}; starting it again in {:.1} s",
+                    spec.name,
+                    wait.as_secs_f64()
+                );
                 wait
             }
         };
@@ -126,14 +133,21 @@ fn spawn(spec: &Spec, output: &Output) -> std::io::Result<Child> {
 /// The command itself, or by way of `internal-exec` where it has a cgroup.
 fn command(spec: &Spec) -> std::io::Result<Command> {
     let mut words = spec.command.iter();
-    let program = words.next().ok_or_else(|| std::io::Error::other("there is no program"))?;
+    let program = words
+        .next()
+        .ok_or_else(|| std::io::Error::other("there is no program"))?;
     let Some(cgroup) = &spec.cgroup else {
         let mut command = Command::new(program);
         command.args(words);
         return Ok(command);
     };
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("internal-exec").arg(cgroup).arg("--").arg(program).args(words);
+    command
+        .arg("internal-exec")
+        .arg(cgroup)
+        .arg("--")
+        .arg(program)
+        .args(words);
     Ok(command)
 }
 
@@ -169,7 +183,11 @@ async fn end(spec: &Spec, child: &mut Child, signal: Signal, grace: Duration) {
         let _ = kill(Pid::from_raw(pid), signal);
     }
     if tokio::time::timeout(grace, child.wait()).await.is_err() {
-        println!("k3s: {} did not end within {:.0} s of {signal}: killing it", spec.name, grace.as_secs_f64());
+        println!(
+            "k3s: {} did not end within {:.0} s of {signal}: killing it",
+            spec.name,
+            grace.as_secs_f64()
+        );
         let _ = child.kill().await;
     }
 }
@@ -197,12 +215,18 @@ mod tests {
     }
 
     fn run<F: Future>(future: F) -> anyhow::Result<F::Output> {
-        Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future))
+        Ok(tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(future))
     }
 
     async fn lines(dir: &tempfile::TempDir, wanted: usize) -> usize {
         for _ in 0..300 {
-            let count = std::fs::read_to_string(dir.path().join("mark")).unwrap_or_default().lines().count();
+            let count = std::fs::read_to_string(dir.path().join("mark"))
+                .unwrap_or_default()
+                .lines()
+                .count();
             if count >= wanted {
                 return count;
             }
@@ -230,7 +254,10 @@ mod tests {
             let service = Service::start(spec(&dir, script));
             assert_eq!(lines(&dir, 1).await, 1);
             service.stop(Signal::SIGUSR1, Duration::from_secs(5)).await;
-            assert_eq!(std::fs::read_to_string(dir.path().join("mark")).unwrap_or_default(), "x\nend\n");
+            assert_eq!(
+                std::fs::read_to_string(dir.path().join("mark")).unwrap_or_default(),
+                "x\nend\n"
+            );
         })
     }
 
@@ -246,12 +273,22 @@ mod tests {
         std::fs::write(&spec.pid_file, left.id().to_string())?;
         run(async {
             leftover::end(spec.pid_file.clone(), &["/bin/sleep".into(), "61".into()]).await;
-            assert!(left.try_wait().is_ok_and(|status| status.is_none()), "another program was ended");
+            assert!(
+                left.try_wait().is_ok_and(|status| status.is_none()),
+                "another program was ended"
+            );
         })?;
         std::fs::write(&spec.pid_file, left.id().to_string())?;
         let reaper = std::thread::spawn(move || left.wait());
-        run(leftover::end(spec.pid_file.clone(), &["/bin/sleep".into(), "60".into()]))?;
-        assert!(reaper.join().is_ok_and(|status| status.is_ok_and(|s| !s.success())));
+        run(leftover::end(
+            spec.pid_file.clone(),
+            &["/bin/sleep".into(), "60".into()],
+        ))?;
+        assert!(
+            reaper
+                .join()
+                .is_ok_and(|status| status.is_ok_and(|s| !s.success()))
+        );
         Ok(())
     }
 }

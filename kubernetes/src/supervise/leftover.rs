@@ -24,7 +24,10 @@ pub fn remember(pid_file: &Path, pid: u32) {
 
 /// Ends the child that `pid_file` names, if it still runs `command` (arguments as in `/proc/PID/cmdline`).
 pub async fn end(pid_file: PathBuf, command: &[String]) {
-    let Some(pid) = fs::read_to_string(&pid_file).ok().and_then(|text| text.trim().parse::<i32>().ok()) else {
+    let Some(pid) = fs::read_to_string(&pid_file)
+        .ok()
+        .and_then(|text| text.trim().parse::<i32>().ok())
+    else {
         return;
     };
     let started = Instant::now();

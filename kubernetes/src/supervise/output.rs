@@ -21,7 +21,12 @@ pub struct Output {
 impl Output {
     /// For the child `name`; `verbose` prints everything.
     pub fn new(name: &'static str, verbose: bool) -> Self {
-        Output { name, verbose, hushed: Arc::default(), kept: Arc::default() }
+        Output {
+            name,
+            verbose,
+            hushed: Arc::default(),
+            kept: Arc::default(),
+        }
     }
 
     /// From now on only the child's own reports (`name: …`) are printed: components that are being ended complain about
@@ -31,7 +36,9 @@ impl Output {
     }
 
     fn is_wanted(&self, line: &str) -> bool {
-        let report = line.strip_prefix(self.name).is_some_and(|rest| rest.starts_with(": "));
+        let report = line
+            .strip_prefix(self.name)
+            .is_some_and(|rest| rest.starts_with(": "));
         report || (!self.hushed.load(Ordering::Relaxed) && !is_chatter(line))
     }
 
@@ -67,12 +74,20 @@ impl Output {
 
 /// What is said as an error or a warning at each start, and is none: API versions that no longer exist, connections that
 /// the API server closes itself, and the kubelet's view, ten times a second, while it waits for the API.
-const USUAL: [&str; 3] = ["because it has no resources.", "the client connection is closing", "node is not registered yet"];
+const USUAL: [&str; 3] = [
+    "because it has no resources.",
+    "the client connection is closing",
+    "node is not registered yet",
+];
 
 /// Lines of the lowest level: klog's `I0102 …` and logrus' `level=info`; and the usual ones.
 fn is_chatter(line: &str) -> bool {
-    let klog = line.strip_prefix('I').is_some_and(|rest| rest.get(..4).is_some_and(is_digits));
-    klog || USUAL.iter().any(|usual| line.contains(usual)) || line.contains(" level=info ") || line.contains(" level=debug ")
+    let klog = line
+        .strip_prefix('I')
+        .is_some_and(|rest| rest.get(..4).is_some_and(is_digits));
+    klog || USUAL.iter().any(|usual| line.contains(usual))
+        || line.contains(" level=info ")
+        || line.contains(" level=debug ")
 }
 
 fn is_digits(text: &str) -> bool {
