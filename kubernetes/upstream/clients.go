@@ -5,6 +5,7 @@ import (
 
 	containerdcommand "github.com/containerd/containerd/v2/cmd/containerd/command"
 	ctrapp "github.com/containerd/containerd/v2/cmd/ctr/app"
+	"github.com/k3os/k3os/kubernetes/upstream/heap"
 	"k8s.io/component-base/cli"
 	"k8s.io/component-base/logs"
 	kubectlcmd "k8s.io/kubectl/pkg/cmd"
@@ -15,6 +16,7 @@ import (
 )
 
 func containerd([]string) error {
+	heap.Spare()
 	return containerdcommand.App().Run(os.Args)
 }
 

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/k3os/k3os/kubernetes/upstream/heap"
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 	kubeproxy "k8s.io/kubernetes/cmd/kube-proxy/app"
@@ -28,6 +29,7 @@ func Main(args []string) error {
 	if err != nil {
 		return err
 	}
+	heap.Spare()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	nodeShutdown := make(chan os.Signal, 1)

@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/k3os/k3os/kubernetes/upstream/heap"
 )
 
 const (
@@ -30,7 +32,7 @@ func Main(args []string) error {
 	if err != nil {
 		return err
 	}
-	startUnsparing()
+	heap.LetGrow()
 	components, err := newComponents(config)
 	if err != nil {
 		return err
@@ -103,7 +105,7 @@ func (c *components) startClients(ctx context.Context, ends *ends) {
 	c.report(apiServerName + " is ready")
 	ends.watch(controllerManagerName, func() error { return c.controllerManager.run(ctx) })
 	ends.watch(schedulerName, func() error { return c.scheduler.run(ctx) })
-	settle()
+	heap.Settle()
 }
 
 func (c *components) report(what string) {
