@@ -170,6 +170,17 @@ impl Settings {
     }
 }
 
+fn refuse_etcd(endpoint: Option<&str>) -> Result<()> {
+    match endpoint {
+        Some(url) if url.starts_with("http") => {
+            bail!(
+                "reading --datastore-endpoint: etcd is not supported, only what kine speaks: sqlite, mysql, postgres, nats"
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
 fn networks(flag: &str, texts: &[String]) -> Result<Vec<Network>> {
     texts
         .iter()
@@ -259,6 +270,10 @@ pub mod tests {
             ("--cluster-cidr 10.0.0.0", "--cluster-cidr"),
             ("--cluster-dns x", "--cluster-dns"),
             ("--node-name a_b", "a_b"),
+            (
+                "--datastore-endpoint https://e:2379",
+                "--datastore-endpoint",
+            ),
         ] {
             let error = settings(line)
                 .err()

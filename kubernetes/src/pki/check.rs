@@ -2,33 +2,40 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use rcgen::PublicKeyData as _;
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, parse_x509_pem};
 
+use super::issue::{self, Pair};
 use super::plan::Leaf;
 
 /// Renewed when it ends within this time.
 const RENEW_BEFORE: Duration = Duration::days(90);
 
-/// Why a certificate has to be made anew; `None` when it serves.
+/// Why a certificate (with its key) has to be made anew; `None` when it serves.
 pub fn reason_to_renew(
-    certificate_pem: &str,
+    pair: &Pair,
     ca_pem: &str,
     leaf: &Leaf,
     now: OffsetDateTime,
 ) -> Option<&'static str> {
-    let (Ok((_, pem)), Ok((_, ca))) = (
-        parse_x509_pem(certificate_pem.as_bytes()),
-        parse_x509_pem(ca_pem.as_bytes()),
-    ) else {
-        return Some("it cannot be read");
+    const UNREADABLE: Option<&str> = Some("it cannot be read");
+    let certificate_pem = parse_x509_pem(pair.certificate.as_bytes());
+    let (Ok((_, pem)), Ok((_, ca))) = (certificate_pem, parse_x509_pem(ca_pem.as_bytes())) else {
+        return UNREADABLE;
     };
-    let (Ok((_, certificate)), Ok((_, ca))) = (
-        X509Certificate::from_der(&pem.contents),
-        X509Certificate::from_der(&ca.contents),
-    ) else {
-        return Some("it cannot be read");
+    let certificate = X509Certificate::from_der(&pem.contents);
+    let (Ok((_, certificate)), Ok((_, ca))) =
+        (certificate, X509Certificate::from_der(&ca.contents))
+    else {
+        return UNREADABLE;
     };
+    let Ok(key) = issue::read_key(&pair.key) else {
+        return UNREADABLE;
+    };
+    if key.subject_public_key_info() != certificate.public_key().raw {
+        return Some("its key is another");
+    }
     if certificate.issuer() != ca.subject() {
         return Some("its CA is another");
     }

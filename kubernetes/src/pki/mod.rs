@@ -81,15 +81,18 @@ fn ensure_leaf(
 ) -> Result<Option<&'static str>> {
     let (crt, key) = (file(paths, leaf, "crt"), file(paths, leaf, "key"));
     let reason = if crt.exists() && key.exists() {
-        check::reason_to_renew(&read(&crt)?, &authority.certificate, leaf, now)
+        let pair = Pair {
+            certificate: read(&crt)?,
+            key: read(&key)?,
+        };
+        check::reason_to_renew(&pair, &authority.certificate, leaf, now)
     } else {
         Some("it is new")
     };
     if reason.is_some() {
+        // Each file is replaced at once: components that watch them must find both at any time. Should power fail
+        // between the two, the next start sees that they do not match.
         let pair = issue::leaf(leaf, authority, now)?;
-        // Should power fail between the two, the pair does not match; removing the certificate first makes that
-        // state "missing", which the next start repairs.
-        remove_if_there(&crt)?;
         durable::write(&key, &pair.key, 0o600)?;
         durable::write(&crt, &pair.certificate, 0o644)?;
     }
@@ -98,15 +101,6 @@ fn ensure_leaf(
 
 fn read(path: &PathBuf) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
-}
-
-fn remove_if_there(path: &PathBuf) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(e).with_context(|| format!("removing {}", path.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -190,6 +184,25 @@ mod tests {
                 entry.path()
             );
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_pair_that_does_not_match_is_made_anew() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let paths = Paths::new(dir.path());
+        let leaves = plan::leaves(&facts());
+        let now = date_time_ymd(2027, 1, 1);
+        ensure(&paths, &leaves, now)?;
+        fs::copy(
+            paths.tls("client-scheduler.key"),
+            paths.tls("client-admin.key"),
+        )?;
+        assert_eq!(
+            ensure(&paths, &leaves, now)?,
+            ["client-admin: its key is another"]
+        );
+        assert!(ensure(&paths, &leaves, now)?.is_empty());
         Ok(())
     }
 
