@@ -60,6 +60,7 @@ impl Settings {
     pub fn new(args: ServerArgs, machine: &Machine) -> Result<Self> {
         let pod_networks = networks("--cluster-cidr", &args.cluster.cluster_cidr)?;
         let service_networks = networks("--service-cidr", &args.cluster.service_cidr)?;
+        refuse_etcd(args.cluster.datastore_endpoint.as_deref())?;
         let service = service_networks
             .first()
             .context("reading --service-cidr: a network is needed")?;
