@@ -49,6 +49,18 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("NVMe; its remapping by Intel", &["nvme", "vmd"]),
     (
+        // udev would find them too, but seconds later, among everything else; DHCP can begin at once.
+        "network cards of virtual machines",
+        &[
+            "virtio_net",
+            "e1000",
+            "e1000e",
+            "vmxnet3",
+            "hv_netvsc",
+            "xen-netfront",
+        ],
+    ),
+    (
         "SCSI and SAS controllers of servers",
         &[
             "mptsas",
