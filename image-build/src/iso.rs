@@ -113,6 +113,7 @@ fn xorriso(
     target: &Path,
 ) -> Result<()> {
     let mut command = tools.command("xorriso");
+    // The variable covers the volume only, not the dates of its files.
     command.env("SOURCE_DATE_EPOCH", ctx.epoch.to_string());
     command
         .args([
@@ -127,7 +128,8 @@ fn xorriso(
             VOLUME,
             "-o",
         ])
-        .arg(target);
+        .arg(target)
+        .args(["--set_all_file_dates", &format!("={}", ctx.epoch)]);
     command.args([
         "-b",
         "boot/grub/eltorito.img",
