@@ -69,6 +69,7 @@ impl Node {
         tokio::select! {
             never = gateway.serve() => match never {},
             failed = self.run_node(&changes) => failed,
+            never = self.report_containerd() => match never {},
             failed = self.run_cluster(&client, &gateway) => failed,
         }
     }
@@ -123,14 +124,10 @@ impl Node {
         )
     }
 
-    /// The node's side: containerd and an address, then the agent; from then on the address is followed.
+    /// The node's side: an address, then the agent, which waits for containerd by itself; from then on the address is
+    /// followed.
     async fn run_node(&self, changes: &Changes) -> Result<Infallible> {
-        let containerd = async {
-            wait_for_containerd(&self.settings).await;
-            self.notifier.event(Event::ContainerdReady);
-        };
-        let ((), found) = tokio::join!(containerd, address::wait(&self.settings, changes));
-        let (mut addresses, words) = found?;
+        let (mut addresses, words) = address::wait(&self.settings, changes).await?;
         if let Some(words) = words {
             self.notifier.status(&words);
         }
@@ -146,6 +143,12 @@ impl Node {
             self.configure_agent(&addresses)?;
             agent.restart();
         }
+    }
+
+    async fn report_containerd(&self) -> Infallible {
+        wait_for_containerd(&self.settings).await;
+        self.notifier.event(Event::ContainerdReady);
+        std::future::pending().await
     }
 
     fn configure_agent(&self, addresses: &[IpAddr]) -> Result<()> {
@@ -186,10 +189,21 @@ impl Node {
         }
     }
 
-    /// Reports the API, the node and its pods as they come up.
+    /// Reports the API, the node and its pods as they come up. The API's last parts (the system's roles, one by one) come
+    /// while the node does.
     async fn report(&self, client: &Client) -> Infallible {
-        ready::api(client).await;
-        self.notifier.event(Event::ApiReady);
+        let api = async {
+            ready::api(client).await;
+            self.notifier.event(Event::ApiReady);
+            std::future::pending().await
+        };
+        tokio::select! {
+            never = api => never,
+            never = self.report_node(client) => never,
+        }
+    }
+
+    async fn report_node(&self, client: &Client) -> Infallible {
         self.notifier.status("waiting for the node");
         let name = &self.settings.node_name;
         ready::node(client, name).await;
