@@ -17,10 +17,10 @@ pub mod tree;
 pub mod uevent;
 
 pub mod cgroup;
+pub mod command;
+pub mod durable;
+pub mod host;
 pub mod notify;
 pub mod power_key;
 pub mod process;
 pub mod signals;
-pub mod command;
-pub mod durable;
-pub mod host;
