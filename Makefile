@@ -36,13 +36,12 @@ lint: setup-lint ## Format, clippy, licences and sources of crates
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo deny --log-level error check licenses bans sources
 
-test: lint ## What the CI runs: lint, unit tests, image, a sample of the end-to-end scenarios
-	cargo test --workspace
+test: lint ## What the CI runs: lint, the image, unit and integration tests. Boots: see test-all
 	kubernetes/test.sh
 	$(MAKE) artifacts
-	$(TESTS) run --artifacts $(ARTIFACTS)
+	cargo test --workspace
 
-test-all: lint ## The same with every scenario
+test-all: lint ## The same, and every end-to-end scenario in QEMU
 	cargo test --workspace
 	kubernetes/test.sh
 	$(MAKE) artifacts
