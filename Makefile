@@ -39,10 +39,10 @@ lint: setup-lint ## Format, clippy, licences and sources of crates
 test: lint ## What the CI runs: lint, the image, unit and integration tests. Boots: see test-all
 	kubernetes/test.sh
 	$(MAKE) artifacts
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 test-all: lint ## The same, and every end-to-end scenario in QEMU
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 	kubernetes/test.sh
 	$(MAKE) artifacts
 	$(TESTS) run --all --artifacts $(ARTIFACTS)

@@ -87,8 +87,8 @@ kind: Config
 clusters:
 - name: default
   cluster:
-    certificate-authority: "/ca.crt"
     server: "https://127.0.0.1:6443"
+    certificate-authority: "/ca.crt"
 users:
 - name: default
   user:
