@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Milliseconds since the machine's start, suspended time included.
+pub use system::power::uptime_ms as now_ms;
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -17,17 +20,6 @@ pub struct Event {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-}
-
-/// Milliseconds since the machine's start, suspended time included.
-pub fn now_ms() -> u64 {
-    let clock = nix::time::ClockId::CLOCK_BOOTTIME;
-    // The clock exists since Linux 2.6.39; 0 is the only honest answer without it.
-    let Ok(time) = nix::time::clock_gettime(clock) else {
-        return 0;
-    };
-    let (seconds, nanoseconds) = (time.tv_sec(), time.tv_nsec());
-    u64::try_from(seconds * 1000 + nanoseconds / 1_000_000).unwrap_or(0)
 }
 
 #[cfg(test)]
