@@ -1,11 +1,10 @@
 //! Follows the services' events: keeps them for the boot report, and the login prompt true.
 
-use supervisor::Event;
+use system::boot_events::{Event, record};
 use system::console;
 use system::net::addresses;
 
 use super::issue::Issue;
-use crate::events::record;
 
 /// What Kubernetes tells of itself, and the words for it at the login prompt.
 const NODE_WORDS: [(&str, &str); 5] = [
