@@ -10,10 +10,10 @@ use nix::sys::signal::Signal;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 
+use super::address::Changes;
 use super::gateway::Gateway;
 use super::{address, endpoints, files, ready, renewal, resolv, services};
 use crate::api::{Applier, Client};
-use crate::node_address::Changes;
 use crate::notify::{Event, Notifier};
 use crate::paths;
 use crate::settings::Settings;
