@@ -170,7 +170,7 @@ fn registries(file: &Path) -> Result<Registries> {
 
 /// The CNI configuration, unless the user brings one.
 pub fn cni(settings: &Settings, subnets: &[crate::network::Network]) -> Result<()> {
-    if settings.args.cluster.flannel_backend == "none" {
+    if settings.args.cluster.flannel_backend.as_deref() == Some("none") {
         return Ok(());
     }
     json(

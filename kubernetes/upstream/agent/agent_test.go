@@ -43,7 +43,6 @@ func TestReadConfig(t *testing.T) {
 func TestConfigErrorsNameTheFault(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"kube-proxy": ["a"], "containerd": "c"}`:                                                    `"kubelet" has no flags`,
-		`{"kubelet": ["a"], "containerd": "c"}`:                                                       `"kube-proxy" has no flags`,
 		`{"kubelet": ["a"], "kube-proxy": ["a"]}`:                                                     `"containerd" is missing`,
 		`{"kubelet": ["a"], "kubeproxy": ["a"]}`:                                                      `unknown field "kubeproxy"`,
 		`{"kubelet": ["a"], "kube-proxy": ["a"], "containerd": "c", "shutdownGracePeriodSeconds": 5}`: `at most`,
@@ -51,6 +50,18 @@ func TestConfigErrorsNameTheFault(t *testing.T) {
 		_, err := readConfig(writeFile(t, "agent.json", []byte(text)))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error is %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestKubeProxyMayBeLeftOut(t *testing.T) {
+	for _, text := range []string{
+		`{"kubelet": ["a"], "containerd": "c"}`,
+		`{"kubelet": ["a"], "kube-proxy": [], "containerd": "c"}`,
+	} {
+		config, err := readConfig(writeFile(t, "agent.json", []byte(text)))
+		if err != nil || len(config.KubeProxy) != 0 {
+			t.Errorf("%s: %v, configuration is %+v", text, err, config)
 		}
 	}
 }

@@ -11,7 +11,8 @@ import (
 
 // Config is the file of `kubernetes agent --config`.
 type Config struct {
-	Kubelet   []string `json:"kubelet"`
+	Kubelet []string `json:"kubelet"`
+	// KubeProxy without flags is not run: something else makes services reachable.
 	KubeProxy []string `json:"kube-proxy"`
 	// Images are folders of image archives; one that does not exist is empty.
 	Images []string `json:"images"`
@@ -67,8 +68,6 @@ func (c *Config) validate() error {
 	switch {
 	case len(c.Kubelet) == 0:
 		return errors.New(`"kubelet" has no flags`)
-	case len(c.KubeProxy) == 0:
-		return errors.New(`"kube-proxy" has no flags`)
 	case c.Containerd == "":
 		return errors.New(`"containerd" is missing`)
 	case c.ShutdownGracePeriodSeconds < 0, c.ShutdownGracePeriodCriticalPodsSeconds < 0:
