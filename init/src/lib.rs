@@ -11,3 +11,5 @@ pub mod initrd;
 pub mod report;
 pub mod rescue;
 pub mod steps;
+#[cfg(feature = "full")]
+pub mod var_space;

@@ -13,9 +13,11 @@ pub mod mount;
 pub mod net;
 pub mod power;
 pub mod shell;
+pub mod space;
 pub mod switch_root;
 pub mod tree;
 pub mod uevent;
+pub mod usage;
 
 pub mod cgroup;
 pub mod command;

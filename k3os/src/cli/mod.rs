@@ -62,6 +62,8 @@ enum Internal {
         #[arg(long, default_value_t = 60)]
         timeout: u64,
     },
+    /// Tell when /var fills up, and what fills it
+    WatchVar,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -96,6 +98,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Internal(Internal::WaitOnline { timeout }) => {
             internal::wait_online(Duration::from_secs(timeout)).map(|()| ExitCode::SUCCESS)
         }
+        Command::Internal(Internal::WatchVar) => match init::var_space::watch()? {},
     }
 }
 

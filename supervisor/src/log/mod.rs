@@ -124,7 +124,14 @@ impl Log {
             self.open()?;
         }
         if let Some(file) = &mut self.file {
-            file.write_all(text)?;
+            if let Err(error) = file.write_all(text) {
+                // A full disk may have taken the beginning: no half line is left before the next one. Who empties the
+                // file by hand has made it shorter, and shorter it stays.
+                if file.metadata().is_ok_and(|meta| meta.len() > self.size) {
+                    let _ = file.set_len(self.size);
+                }
+                return Err(error);
+            }
             self.size += text.len() as u64;
         }
         Ok(())

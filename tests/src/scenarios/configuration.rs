@@ -84,6 +84,7 @@ fn full_var(lab: &mut Lab) -> Result<()> {
                 dd if=/dev/zero of=/var/lib/hog/rest bs=4096 2>/dev/null; true";
     guest.root_with(fill, &[], FULL)?;
     lab.machine()?.serial.expect("/var/lib/hog", FULL)?;
+    guest.wait_root("grep /var/lib/hog /run/issue.d/60-var-space.issue", FULL)?;
     let after = guest.active_services()?;
     for unit in &before {
         ensure!(

@@ -1,0 +1,84 @@
+//! The watch over `/var`: when it fills up, whoever sits at the machine is told once, and told what fills it.
+//!
+//! It runs as a service of its own (`k3os-var-space.service`), not in PID 1: looking through a disk may take its time or
+//! fail, and neither may reach the services.
+
+mod largest;
+mod level;
+mod message;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use system::console;
+use system::space::{Space, space};
+use system::usage::{Limits, Usage};
+
+use level::{Levels, News};
+
+/// How often the free space is asked for; that is one system call, and nothing tells when it changes.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// Folders that share the file system of `/var` on a state partition and in memory, `/var` itself first.
+const PLACES: [&str; 4] = ["/var", "/home", "/opt", "/root"];
+/// How far the search goes: on a machine with more files than that, the large things are found all the same, because
+/// it goes from the top down.
+const LIMITS: Limits = Limits {
+    entries: 500_000,
+    time: Duration::from_secs(20),
+};
+/// How many things are named.
+const NAMED: usize = 3;
+/// agetty shows it below the machine's own text, and again when it changes.
+const ISSUE_FILE: &str = "/run/issue.d/60-var-space.issue";
+
+/// Watches for ever.
+///
+/// # Errors
+/// When `/var` cannot be asked for its space.
+pub fn watch() -> Result<std::convert::Infallible> {
+    console::use_all();
+    // Of a predecessor that was killed.
+    let _ = fs::remove_file(ISSUE_FILE);
+    let mut levels = Levels::default();
+    loop {
+        let space = space(Path::new(PLACES[0]))?;
+        if let Some(news) = levels.take(space) {
+            tell(news, space);
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+fn tell(news: News, space: Space) {
+    let message = match news {
+        News::Filling => describe(space),
+        News::RoomAgain => message::room_again(space),
+    };
+    console::line(&message);
+    // Into the service's log as well; that it takes nothing while /var is full is no reason to end.
+    let _ = writeln!(io::stdout(), "{message}");
+    if let Err(error) = show_at_login(news, &message) {
+        let _ = writeln!(io::stdout(), "{error:#}");
+    }
+}
+
+fn describe(space: Space) -> String {
+    let usage = Usage::collect(&PLACES.map(PathBuf::from), LIMITS);
+    message::filling(space, &largest::largest(&usage, NAMED))
+}
+
+fn show_at_login(news: News, message: &str) -> Result<()> {
+    let file = Path::new(ISSUE_FILE);
+    match news {
+        News::Filling => {
+            let folder = file.parent().unwrap_or(Path::new("/"));
+            fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+            fs::write(file, message::for_issue(message))
+                .with_context(|| format!("writing {ISSUE_FILE}"))
+        }
+        News::RoomAgain => fs::remove_file(file).with_context(|| format!("removing {ISSUE_FILE}")),
+    }
+}
