@@ -37,6 +37,7 @@ fn supervise(folder: PathBuf, goal: &str, cgroup_root: Option<PathBuf>) {
         events: Box::new(|event: &Event| {
             println!("{}", serde_json::to_string(event).unwrap_or_default());
         }),
+        sources: Vec::new(),
     };
     let end = Supervisor::new(options).run(goal);
     println!("{}", serde_json::to_string(&end).unwrap_or_default());

@@ -1,5 +1,6 @@
 //! Where the supervisor finds and puts things, and how it ends.
 
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,15 @@ pub type Console = Box<dyn FnMut(&str)>;
 
 /// A place for events.
 pub type Events = Box<dyn FnMut(&Event)>;
+
+/// Something else that PID 1 waits for, in the supervisor's own loop.
+pub trait Source {
+    /// Readable when there is something to take.
+    fn descriptor(&self) -> BorrowedFd<'_>;
+
+    /// Takes what there is; called in every turn of the loop, so also when there is nothing. Must not block.
+    fn take(&mut self);
+}
 
 /// How the machine is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +51,8 @@ pub struct Options {
     pub console: Console,
     /// Gets events.
     pub events: Events,
+    /// What else to wait for.
+    pub sources: Vec<Box<dyn Source>>,
 }
 
 /// The folders of unit files on the machine, later ones win.
@@ -73,6 +85,7 @@ impl Options {
             power_key: true,
             console,
             events,
+            sources: Vec::new(),
         }
     }
 }

@@ -9,8 +9,10 @@ mod shutdown;
 mod status;
 mod sysctl_files;
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Context, Result, ensure};
 use config::BootSwitches;
@@ -23,7 +25,7 @@ use system::{console, net};
 use crate::initrd::MODE_FILE;
 use crate::rescue;
 use crate::steps::Steps;
-use status::Status;
+use status::{AddressNews, Status};
 
 /// What every service is started for.
 const GOAL: &str = "default.target";
@@ -103,12 +105,17 @@ fn raise_limits() -> Result<()> {
 /// Runs the services until somebody ends the machine.
 fn serve(mode: &str) -> PowerState {
     let release = read_word(RELEASE_FILE);
-    let mut status = Status::new(&release, mode);
-    status.show();
-    let options = Options::machine(
+    let status = Rc::new(RefCell::new(Status::new(&release, mode)));
+    status.borrow().show();
+    let shown = Rc::clone(&status);
+    let mut options = Options::machine(
         Box::new(|line| console::line(&stamped(line))),
-        Box::new(move |event| status.take(event)),
+        Box::new(move |event| shown.borrow_mut().take(event)),
     );
+    match AddressNews::listen(status) {
+        Ok(news) => options.sources.push(Box::new(news)),
+        Err(error) => console::line(&format!("{error:#}; the login prompt may show old ones")),
+    }
     match Supervisor::new(options).run(GOAL) {
         End::Reboot => PowerState::Reboot,
         End::PowerOff => PowerState::PowerOff,

@@ -1,8 +1,14 @@
-//! Follows the services' events: keeps them for the boot report, and the login prompt true.
+//! Follows the services' events and the machine's addresses: keeps them for the boot report, and the login prompt true.
 
+use std::cell::RefCell;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
+
+use anyhow::Result;
+use supervisor::Source;
 use system::boot_events::{Event, record};
 use system::console;
-use system::net::addresses;
+use system::net::{Address, ChangeListener, addresses};
 
 use super::issue::Issue;
 
@@ -18,8 +24,6 @@ const NODE_WORDS: [(&str, &str); 5] = [
     ),
 ];
 
-/// The unit that is ready when the network is.
-const NETWORK: &str = "k3os-wait-online.service";
 /// The unit that runs Kubernetes.
 const KUBERNETES: &str = "k3s.service";
 
@@ -29,6 +33,7 @@ pub struct Status {
     release: String,
     mode: String,
     node: &'static str,
+    addresses: Vec<Address>,
 }
 
 impl Status {
@@ -38,6 +43,7 @@ impl Status {
             release: release.to_string(),
             mode: mode.to_string(),
             node: "not started yet",
+            addresses: addresses(),
         }
     }
 
@@ -47,7 +53,7 @@ impl Status {
             release: &self.release,
             mode: &self.mode,
             node: self.node,
-            addresses: &addresses(),
+            addresses: &self.addresses,
         };
         if let Err(error) = issue.write() {
             console::log_to_kernel(&format!("{error:#}"));
@@ -58,16 +64,50 @@ impl Status {
     pub fn take(&mut self, event: &Event) {
         record(event);
         let words = node_words(event).unwrap_or(self.node);
-        if words != self.node || is_network_news(event) {
+        if words != self.node {
             self.node = words;
+            self.show();
+        }
+    }
+
+    /// Takes the addresses that the machine has now: a cable was plugged in, a lease ran out.
+    fn take_addresses(&mut self, now: Vec<Address>) {
+        if now != self.addresses {
+            self.addresses = now;
             self.show();
         }
     }
 }
 
-/// The network came up: there are addresses to show.
-fn is_network_news(event: &Event) -> bool {
-    event.source == NETWORK && event.event == "ready"
+/// The kernel's news about addresses, for the supervisor's loop.
+pub struct AddressNews {
+    listener: ChangeListener,
+    status: Rc<RefCell<Status>>,
+}
+
+impl AddressNews {
+    /// Listens from now on, and looks once at what was before.
+    ///
+    /// # Errors
+    /// When the kernel refuses the socket.
+    pub fn listen(status: Rc<RefCell<Status>>) -> Result<Self> {
+        let listener = ChangeListener::open()?;
+        status.borrow_mut().take_addresses(addresses());
+        Ok(Self { listener, status })
+    }
+}
+
+impl Source for AddressNews {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+
+    fn take(&mut self) {
+        // Most news are about the pods' interfaces, which change nothing here.
+        if self.listener.drain() {
+            self.status.borrow_mut().take_addresses(addresses());
+        }
+    }
 }
 
 fn node_words(event: &Event) -> Option<&'static str> {

@@ -54,6 +54,7 @@ impl Supervisor {
         self.take_bus();
         self.look_at_watched();
         self.take_power_keys();
+        self.options.sources.iter_mut().for_each(|it| it.take());
         self.tick();
         self.serve_control();
     }
@@ -66,6 +67,8 @@ impl Supervisor {
         polled.extend(self.notify.as_ref().map(|it| readable(it.as_fd())));
         polled.extend(self.bus.as_ref().map(|it| readable(it.as_fd())));
         polled.extend(self.power_keys.descriptors().map(readable));
+        let sources = self.options.sources.iter();
+        polled.extend(sources.map(|it| readable(it.descriptor())));
         polled.extend(self.control.iter().flat_map(|control| control.polled()));
         for runtime in self.services.values() {
             polled.extend(

@@ -12,6 +12,7 @@ const PROMPT: Duration = Duration::from_secs(60);
 pub fn checks(scenario: Scenario) -> Scenario {
     scenario
         .check("issue_shows_address_node_and_login", issue)
+        .check("issue_follows_the_addresses", later_address)
         .check("console_login_needs_no_password", console)
         .check("ssh_takes_keys_only", ssh_methods)
         .check("usr_cannot_be_written", usr)
@@ -29,6 +30,21 @@ fn issue(lab: &mut Lab) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// As when a cable is plugged in later, and out again.
+fn later_address(lab: &mut Lab) -> Result<()> {
+    let guest = lab.guest()?;
+    let change = |verb: &str| {
+        format!(
+            "ip address {verb} 192.0.2.7/32 dev $(ip -o route show default | sed 's/.* dev \\([^ ]*\\).*/\\1/')"
+        )
+    };
+    let shown = "grep -q 192.0.2.7 /run/issue.d/50-k3os.issue";
+    guest.root(&change("add"))?;
+    guest.wait_root(shown, PROMPT)?;
+    guest.root(&change("del"))?;
+    guest.wait_root(&format!("! {shown}"), PROMPT).map(drop)
 }
 
 fn console(lab: &mut Lab) -> Result<()> {
