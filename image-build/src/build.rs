@@ -170,7 +170,8 @@ fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<
 }
 
 fn write_initrd(ctx: &Context, parts: &Parts, target: &Path) -> Result<()> {
-    let tree = initrd::tree(&parts.kernel, &parts.programs.path("k3os"), &ctx.release)?;
+    let init = parts.programs.path(programs::FIRST_STAGE);
+    let tree = initrd::tree(&parts.kernel, &init, &ctx.release)?;
     fs::write(target, initrd::pack(ctx, &tree)?).context("writing the initrd")
 }
 

@@ -11,6 +11,10 @@ use crate::run::run;
 /// Cargo packages of the image; each is one program of the same name.
 pub const PACKAGES: &[&str] = &["k3os", "k3s", "pause"];
 
+/// The initrd's `/init` among the built programs: `k3os` with the first stage alone, a quarter of the whole. The kernel
+/// unpacks it at every boot.
+pub const FIRST_STAGE: &str = "k3os-first-stage";
+
 /// The folder with the built programs.
 pub struct Programs {
     folder: PathBuf,
@@ -26,23 +30,70 @@ impl Programs {
 /// Builds them: quickly for trying a change, small for a release. Cargo knows what changed.
 pub fn build(ctx: &Context, scratch: &Path) -> Result<Programs> {
     ctx.progress.timed("rust", || {
-        let release = ctx.compression == Compression::Best;
-        let profile = if release { "release" } else { "image" };
-        let target = ctx.arch.rust_target();
-        let mut command = Command::new("cargo");
-        command
-            .current_dir(&ctx.repo)
-            .args(["build", "--target", target, "--profile", profile]);
-        command.args(PACKAGES.iter().flat_map(|name| ["-p", name]));
-        // A release is what the lock file says; while a dependency is being added, the file follows.
-        command.args(release.then_some("--locked"));
-        command
-            .env("CARGO_TARGET_DIR", &ctx.target)
-            .env("RUSTFLAGS", flags(ctx)?)
-            .env(compiler_variable(ctx.arch), ctx.arch.musl_compiler());
-        run(&ctx.progress, "rust", &mut command)?;
-        copy(&ctx.target.join(target).join(profile), scratch)
+        let folder = scratch.join("programs");
+        std::fs::create_dir_all(&folder).context("making a folder for the programs")?;
+        // Both builds put a `k3os` at the same place, so each is copied at once.
+        for variant in VARIANTS {
+            cargo(ctx, variant)?;
+            copy(ctx, variant, &folder)?;
+        }
+        Ok(Programs { folder })
     })
+}
+
+/// Programs that are built together: cargo's features are those of all packages of one call.
+struct Variant {
+    packages: &'static [&'static str],
+    features: &'static [&'static str],
+    /// The names under which they are kept, in the packages' order.
+    names: &'static [&'static str],
+}
+
+const VARIANTS: &[Variant] = &[
+    Variant {
+        packages: PACKAGES,
+        features: &[],
+        names: PACKAGES,
+    },
+    Variant {
+        packages: &["k3os"],
+        features: &["--no-default-features"],
+        names: &[FIRST_STAGE],
+    },
+];
+
+fn cargo(ctx: &Context, variant: &Variant) -> Result<()> {
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(&ctx.repo)
+        .args(arguments(variant, ctx.arch, profile(ctx.compression)))
+        .env("CARGO_TARGET_DIR", &ctx.target)
+        .env("RUSTFLAGS", flags(ctx)?)
+        .env(compiler_variable(ctx.arch), ctx.arch.musl_compiler());
+    run(&ctx.progress, "rust", &mut command).map(drop)
+}
+
+fn profile(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Best => "release",
+        Compression::Fast => "image",
+    }
+}
+
+/// An image is what the lock file says, whatever came out upstream meanwhile.
+fn arguments(variant: &Variant, arch: Arch, profile: &'static str) -> Vec<&'static str> {
+    let target = arch.rust_target();
+    let mut words = vec![
+        "build",
+        "--locked",
+        "--target",
+        target,
+        "--profile",
+        profile,
+    ];
+    words.extend(variant.packages.iter().flat_map(|name| ["-p", name]));
+    words.extend(variant.features);
+    words
 }
 
 /// Names of the build machine's folders must not get into the programs.
@@ -76,12 +127,41 @@ pub fn metadata(ctx: &Context) -> Result<Vec<u8>> {
 }
 
 /// Copies, so that a build that runs meanwhile does not change what is being packed.
-fn copy(from: &Path, to: &Path) -> Result<Programs> {
-    let folder = to.join("programs");
-    std::fs::create_dir_all(&folder).context("making a folder for the programs")?;
-    for name in PACKAGES {
-        std::fs::copy(from.join(name), folder.join(name))
+fn copy(ctx: &Context, variant: &Variant, folder: &Path) -> Result<()> {
+    let target = ctx.target.join(ctx.arch.rust_target());
+    let built = target.join(profile(ctx.compression));
+    for (package, name) in variant.packages.iter().zip(variant.names) {
+        std::fs::copy(built.join(package), folder.join(name))
             .with_context(|| format!("copying the program {name}"))?;
     }
-    Ok(Programs { folder })
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_program_is_kept_under_a_name_of_its_own() {
+        let names: Vec<_> = VARIANTS.iter().flat_map(|variant| variant.names).collect();
+        let unique: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(unique.len(), names.len());
+        for variant in VARIANTS {
+            assert_eq!(variant.packages.len(), variant.names.len());
+        }
+    }
+
+    #[test]
+    fn only_the_first_stage_is_built_without_the_rest() {
+        let words = |variant| arguments(variant, Arch::Amd64, "image").join(" ");
+        let start = "build --locked --target x86_64-unknown-linux-musl --profile image";
+        let [all, first_stage] = VARIANTS else {
+            panic!("there are two variants");
+        };
+        assert_eq!(words(all), format!("{start} -p k3os -p k3s -p pause"));
+        assert_eq!(
+            words(first_stage),
+            format!("{start} -p k3os --no-default-features")
+        );
+    }
 }
