@@ -1,4 +1,5 @@
 # make help   says what there is. Everything here only calls the programs of the repository.
+# Crates are those of Cargo.lock; after a change of a Cargo.toml, any plain `cargo check` brings it up to date.
 
 SHELL := /bin/bash
 CACHE := $(or $(K3OS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/k3os)
@@ -7,8 +8,8 @@ export PATH := $(CACHE)/tools/bin:$(PATH)
 ARTIFACTS ?= dist/artifacts
 # Seconds (fast) or bytes (best).
 COMPRESSION ?= fast
-IMAGE_BUILD := cargo run --quiet --release -p image-build --
-TESTS := cargo run --quiet --release -p k3os-tests --
+IMAGE_BUILD := cargo run --locked --quiet --release -p image-build --
+TESTS := cargo run --locked --quiet --release -p k3os-tests --
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-lint artifacts image run lint test test-all bench verify-reproducible sizes clean
@@ -33,16 +34,16 @@ run: artifacts ## Builds the image and boots it to a Ready node, here on this te
 
 lint: setup-lint ## Format, clippy, licences and sources of crates
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo deny --log-level error check licenses bans sources
 
 test: lint ## What the CI runs: lint, the image, unit and integration tests. Boots: see test-all
 	kubernetes/test.sh
 	$(MAKE) artifacts
-	cargo test --workspace --no-fail-fast
+	cargo test --locked --workspace --no-fail-fast
 
 test-all: lint ## The same, and every end-to-end scenario in QEMU
-	cargo test --workspace --no-fail-fast
+	cargo test --locked --workspace --no-fail-fast
 	kubernetes/test.sh
 	$(MAKE) artifacts
 	$(TESTS) run --all --artifacts $(ARTIFACTS)

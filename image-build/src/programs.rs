@@ -118,6 +118,7 @@ pub fn metadata(ctx: &Context) -> Result<Vec<u8>> {
     let mut command = Command::new("cargo");
     command.current_dir(&ctx.repo).args([
         "metadata",
+        "--locked",
         "--format-version",
         "1",
         "--filter-platform",
