@@ -6,7 +6,6 @@
 
 #[cfg(feature = "full")]
 pub mod boot;
-pub mod events;
 pub mod initrd;
 #[cfg(feature = "full")]
 pub mod report;

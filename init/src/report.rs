@@ -4,8 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-
-use crate::events::{EVENTS_FILE, Event, parse};
+use system::boot_events::{EVENTS_FILE, Event, parse};
 
 /// ACPI's firmware performance table: when the firmware handed over, in ns since power on.
 const FIRMWARE_END: &str = "/sys/firmware/acpi/fpdt/boot/exitbootservice_end_ns";

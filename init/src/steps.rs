@@ -1,10 +1,9 @@
 //! Numbered, timed steps: one owner of order and time, on the console and in the boot events.
 
 use anyhow::Result;
+use system::boot_events::{Event, record};
 use system::console;
 use system::power::uptime_ms;
-
-use crate::events::{Event, record};
 
 /// The steps of one stage.
 #[derive(Debug)]

@@ -3,13 +3,11 @@
 mod api;
 mod cli;
 mod components;
-mod durable;
 mod events;
 mod kubeconfig;
 mod local_path;
 mod manifests;
 mod network;
-mod node_address;
 mod notify;
 mod paths;
 mod pki;

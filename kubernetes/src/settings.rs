@@ -161,14 +161,17 @@ impl Settings {
                 "--cluster-init has no effect: there is one server, its datastore is SQLite".into(),
             );
         }
-        if !matches!(self.args.cluster.flannel_backend.as_str(), "none" | "vxlan") {
-            let backend = &self.args.cluster.flannel_backend;
-            lines.push(format!(
-                "--flannel-backend={backend} has no effect: pods are connected by a bridge"
-            ));
-        }
+        let backend = self.args.cluster.flannel_backend.as_deref();
+        lines.extend(backend.and_then(unused_backend));
         lines
     }
+}
+
+/// `none` is obeyed, and `host-gw` is what a bridge without an overlay amounts to.
+fn unused_backend(backend: &str) -> Option<String> {
+    let words = "pods are connected by a bridge on the node, without an overlay";
+    (!matches!(backend, "none" | "host-gw"))
+        .then(|| format!("--flannel-backend={backend} is not used: {words}"))
 }
 
 fn refuse_etcd(endpoint: Option<&str>) -> Result<()> {
@@ -262,6 +265,22 @@ pub mod tests {
             settings("--bind-address 10.0.0.5")?.api_url(),
             "https://10.0.0.5:6443"
         );
+        Ok(())
+    }
+
+    #[test]
+    fn only_a_backend_that_was_asked_for_and_is_not_used_is_worth_a_word() -> Result<()> {
+        for (line, count) in [
+            ("", 0),
+            ("--flannel-backend=none", 0),
+            ("--flannel-backend=host-gw", 0),
+            ("--flannel-backend=vxlan", 1),
+            ("--flannel-backend wireguard-native", 1),
+        ] {
+            let warnings = settings(line)?.warnings();
+            assert_eq!(warnings.len(), count, "{line}: {warnings:?}");
+            assert!(warnings.iter().all(|w| w.contains("a bridge on the node")));
+        }
         Ok(())
     }
 

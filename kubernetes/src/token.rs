@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use ring::rand::{SecureRandom, SystemRandom};
+use system::durable;
 
-use crate::{durable, paths::Paths};
+use crate::paths::Paths;
 
 /// Where the secret came from, for the log.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub fn ensure(paths: &Paths, given: Option<&str>) -> Result<(String, Origin)> {
     let file = paths.server("token");
     let kept = read_optional(&file)?;
     let (secret, origin) = decide(given.map(secret_of).transpose()?, kept, random_hex);
-    durable::write_if_changed(&file, format!("{secret}\n"), 0o600)?;
+    durable::write_own(&file, format!("{secret}\n"), 0o600)?;
     Ok((secret, origin))
 }
 

@@ -19,7 +19,6 @@
 pub mod client;
 pub mod control;
 pub mod environment;
-pub mod event;
 pub mod launch;
 pub mod log;
 pub mod manager;
@@ -32,6 +31,6 @@ pub mod unit;
 pub mod users;
 
 pub use client::{logs_main, shutdown_main, systemctl_main};
-pub use event::Event;
 pub use manager::Supervisor;
 pub use options::{End, Options};
+pub use system::boot_events::Event;

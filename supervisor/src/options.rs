@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-
-use crate::event::Event;
+use system::boot_events::Event;
 
 /// A place for lines that a person at the console should see.
 pub type Console = Box<dyn FnMut(&str)>;

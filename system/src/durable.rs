@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -29,11 +29,33 @@ pub struct Content<'a> {
 /// # Errors
 /// When a folder or the file cannot be made. The old file is then still there, and no temporary one.
 pub fn write(content: &Content<'_>) -> Result<bool> {
+    write_in_folder(content, 0o755)
+}
+
+/// As [`write`], for a file of this process's own: missing folders are closed to others when the file is.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_own(path: &Path, bytes: impl AsRef<[u8]>, mode: u32) -> Result<bool> {
+    let content = Content {
+        path,
+        bytes: bytes.as_ref(),
+        mode,
+        owner: (None, None),
+    };
+    let is_private = mode & 0o077 == 0;
+    write_in_folder(&content, if is_private { 0o700 } else { 0o755 })
+}
+
+fn write_in_folder(content: &Content<'_>, folder_mode: u32) -> Result<bool> {
     if is_as_wanted(content) {
         return Ok(false);
     }
     let folder = content.path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(folder)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(folder_mode)
+        .create(folder)
         .with_context(|| format!("making the folder {}", folder.display()))?;
     let temporary = temporary_path(content.path);
     let result = fill(&temporary, content).and_then(|()| fs::rename(&temporary, content.path));
@@ -58,6 +80,8 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn fill(temporary: &Path, content: &Content<'_>) -> io::Result<()> {
+    // Only a power cut in an earlier boot, with the same process id, leaves one behind.
+    let _ = fs::remove_file(temporary);
     // Closed to others until it has its owner and mode.
     let mut file = OpenOptions::new()
         .write(true)
@@ -118,6 +142,27 @@ mod tests {
         assert_eq!(first.ino(), fs::metadata(&path).unwrap().ino());
         assert!(write(&content(&path, b"one", 0o4755)).unwrap());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o4755);
+    }
+
+    #[test]
+    fn folders_of_secrets_are_closed_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        let (key, crt) = (folder.path().join("a/b.key"), folder.path().join("c/d.crt"));
+        assert!(write_own(&key, "secret", 0o600).unwrap());
+        assert!(write_own(&crt, "public", 0o644).unwrap());
+        assert_eq!(fs::read_to_string(&key).unwrap(), "secret");
+        assert_eq!((mode(&key), mode(&folder.path().join("a"))), (0o600, 0o700));
+        assert_eq!((mode(&crt), mode(&folder.path().join("c"))), (0o644, 0o755));
+    }
+
+    #[test]
+    fn what_a_power_cut_left_behind_is_in_nobody_s_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let temporary = folder.path().join(".f.tmp");
+        fs::write(&temporary, "half").unwrap();
+        fill(&temporary, &content(Path::new("f"), b"whole", 0o644)).unwrap();
+        assert_eq!(fs::read(&temporary).unwrap(), b"whole");
     }
 
     #[test]

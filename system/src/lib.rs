@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub mod block;
+pub mod boot_events;
 pub mod console;
 pub mod loopdev;
 pub mod modules;

@@ -1,8 +1,8 @@
-//! The little of the network that the boot itself needs: loopback, addresses, routes, and news about them.
+//! The little of the network that the boot and the node need: loopback, addresses, routes, and news about them.
 
 use std::fs;
-use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -89,15 +89,38 @@ fn is_reachable(address: &Address) -> bool {
 pub fn has_default_route() -> bool {
     let v4 = fs::read_to_string("/proc/net/route").unwrap_or_default();
     let v6 = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
-    default_route_v4(&v4) || default_route_v6(&v6)
+    !default_interfaces(&v4).is_empty() || default_route_v6(&v6)
 }
 
-/// /proc/net/route: destination and mask, fields 1 and 7, are zero.
-fn default_route_v4(text: &str) -> bool {
-    text.lines().skip(1).any(|line| {
+/// The IPv4 address of the interface with the default route of the least metric, if there is one now.
+pub fn default_address() -> Option<IpAddr> {
+    let routes = fs::read_to_string("/proc/net/route").ok()?;
+    default_interfaces(&routes)
+        .into_iter()
+        .find_map(|name| v4_address_of(&name))
+        .map(IpAddr::V4)
+}
+
+fn v4_address_of(interface: &str) -> Option<Ipv4Addr> {
+    let mut ours = getifaddrs()
+        .ok()?
+        .filter(|entry| entry.interface_name == interface);
+    ours.find_map(|entry| Some(entry.address?.as_sockaddr_in()?.ip()))
+        .filter(|address| !address.is_loopback() && !address.is_unspecified())
+}
+
+/// Interfaces with a default route in `/proc/net/route` (destination and mask are zero), least metric first.
+fn default_interfaces(routes: &str) -> Vec<String> {
+    let interface = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        fields.get(1) == Some(&"00000000") && fields.get(7) == Some(&"00000000")
-    })
+        let [name, "00000000", _, _, _, _, metric, "00000000", ..] = fields.as_slice() else {
+            return None;
+        };
+        Some((metric.parse().ok()?, (*name).to_string()))
+    };
+    let mut found: Vec<(u32, String)> = routes.lines().skip(1).filter_map(interface).collect();
+    found.sort();
+    found.into_iter().map(|(_, name)| name).collect()
 }
 
 /// /proc/net/ipv6_route: destination zero, prefix length zero, and not the unreachable one of `lo`.
@@ -144,9 +167,35 @@ impl ChangeListener {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error).context("waiting for network changes"),
         }
-        let mut buffer = [0; 8192];
-        while recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).is_ok() {}
+        self.drain();
         Ok(())
+    }
+
+    /// Forgets what has changed so far; says whether anything had. Never blocks.
+    pub fn drain(&self) -> bool {
+        let mut buffer = [0; 8192];
+        let mut changed = false;
+        loop {
+            match recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+                // ENOBUFS: there were more messages than the kernel keeps.
+                Ok(_) | Err(Errno::ENOBUFS) => changed = true,
+                Err(Errno::EINTR) => {}
+                Err(_) => return changed,
+            }
+        }
+    }
+}
+
+/// For a loop of one's own: readable when something has changed.
+impl AsFd for ChangeListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl From<ChangeListener> for OwnedFd {
+    fn from(listener: ChangeListener) -> Self {
+        listener.socket
     }
 }
 
@@ -155,12 +204,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_default_route_counts() {
+    fn only_default_routes_count_and_the_least_metric_comes_first() {
         let head = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n";
         let net = "eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
-        let default = "eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
-        assert!(!default_route_v4(&format!("{head}{net}")));
-        assert!(default_route_v4(&format!("{head}{net}{default}")));
+        let wlan = "wlan0\t00000000\t0100000A\t0003\t0\t0\t600\t00000000\t0\t0\t0\n";
+        let eth = "eth0\t00000000\t0202000A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n";
+        assert!(default_interfaces(&format!("{head}{net}")).is_empty());
+        let all = default_interfaces(&format!("{head}{net}{wlan}{eth}"));
+        assert_eq!(all, ["eth0", "wlan0"]);
+        assert!(default_interfaces("").is_empty());
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! An interactive shell on a terminal, with job control, before any getty exists.
 
 use std::ffi::CString;
+use std::fs::File;
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::SigSet;
 use nix::unistd::{Pid, setsid};
 
@@ -29,13 +32,8 @@ impl Shell<'_> {
     /// # Errors
     /// When the terminal cannot be opened or the program cannot be started.
     pub fn start(&self) -> Result<Pid> {
-        let terminal: OwnedFd = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(nix::libc::O_NOCTTY)
-            .open(self.terminal)
-            .with_context(|| format!("opening {}", self.terminal.display()))?
-            .into();
+        let terminal = open_terminal(self.terminal)
+            .with_context(|| format!("opening {}", self.terminal.display()))?;
         let mut command = self.command(&terminal)?;
         take_terminal(&mut command, terminal.as_raw_fd());
         command
@@ -72,6 +70,18 @@ impl Shell<'_> {
             .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
         if virtual_console { "linux" } else { "vt220" }
     }
+}
+
+/// Without O_NONBLOCK, opening a serial line would wait for its carrier; the shell itself wants to wait for its input.
+fn open_terminal(path: &Path) -> io::Result<OwnedFd> {
+    let terminal = File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(nix::libc::O_NOCTTY | nix::libc::O_NONBLOCK)
+        .open(path)?;
+    let flags = OFlag::from_bits_retain(fcntl(&terminal, FcntlArg::F_GETFL)?);
+    fcntl(&terminal, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
+    Ok(terminal.into())
 }
 
 fn take_terminal(command: &mut Command, terminal: i32) {

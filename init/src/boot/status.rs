@@ -1,11 +1,10 @@
 //! Follows the services' events: keeps them for the boot report, and the login prompt true.
 
-use supervisor::Event;
+use system::boot_events::{Event, record};
 use system::console;
 use system::net::addresses;
 
-use super::issue::Issue;
-use crate::events::record;
+use super::issue::{self, Issue};
 
 /// What Kubernetes tells of itself, and the words for it at the login prompt.
 const NODE_WORDS: [(&str, &str); 5] = [
@@ -63,7 +62,19 @@ impl Status {
             self.node = words;
             self.show();
         }
+        if is_for_the_waiting(event)
+            && let Err(error) = issue::show_again()
+        {
+            console::log_to_kernel(&format!("{error:#}"));
+        }
     }
+}
+
+/// What somebody in front of a login prompt waits for: how to reach the machine, and whether it works. The steps between
+/// would only fill the screen.
+fn is_for_the_waiting(event: &Event) -> bool {
+    let node = event.source == KUBERNETES && ["node_ready", "failed"].contains(&&*event.event);
+    node || is_network_news(event)
 }
 
 /// The network came up: there are addresses to show.

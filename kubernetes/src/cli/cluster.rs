@@ -45,7 +45,7 @@ pub struct ClusterArgs {
     /// Client key for the datastore
     #[arg(long, env = "K3S_DATASTORE_KEYFILE")]
     pub datastore_keyfile: Option<PathBuf>,
-    /// Network between nodes; 'none' leaves the CNI configuration to you
-    #[arg(long, default_value = "vxlan", value_parser = ["none", "vxlan", "host-gw", "wireguard-native"])]
-    pub flannel_backend: String,
+    /// Network between nodes; 'none' leaves the CNI configuration to you, all others are a bridge on the node
+    #[arg(long, value_parser = ["none", "vxlan", "host-gw", "wireguard-native"])]
+    pub flannel_backend: Option<String>,
 }

@@ -108,6 +108,13 @@ mod tests {
     }
 
     #[test]
+    fn a_disabled_kube_proxy_has_no_flags() -> Result<()> {
+        let agent = agent_config(&settings("--disable-kube-proxy")?, &[]);
+        assert_eq!(agent["kube-proxy"], json!([]));
+        Ok(())
+    }
+
+    #[test]
     fn configuration_files() -> Result<()> {
         let settings = settings("")?;
         golden("containerd.toml", &containerd_config(&settings))?;

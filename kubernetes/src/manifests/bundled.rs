@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-
-use crate::durable;
+use system::durable;
 
 /// `%{NAME}%` in a bundled manifest and what it stands for.
 pub type Substitution = (&'static str, String);
@@ -39,7 +38,7 @@ pub fn install(
         }
         let text =
             fs::read_to_string(&source).with_context(|| format!("reading {}", source.display()))?;
-        durable::write_if_changed(&target, substitute(&text, values), 0o600)?;
+        durable::write_own(&target, substitute(&text, values), 0o600)?;
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use system::durable;
 
 use crate::api::ObjectRef;
-use crate::durable;
 
 /// Objects by manifest.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ impl Record {
             self.files.insert(name.into(), objects.clone()).as_ref() != Some(&objects)
         };
         if changed {
-            durable::write(&self.path, serde_json::to_vec(&self.files)?, 0o600)?;
+            durable::write_own(&self.path, serde_json::to_vec(&self.files)?, 0o600)?;
         }
         Ok(())
     }

@@ -8,9 +8,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use system::durable;
 use time::OffsetDateTime;
 
-use crate::{durable, paths::Paths};
+use crate::paths::Paths;
 use issue::Pair;
 use plan::{Ca, Leaf, Place};
 
@@ -52,8 +53,8 @@ fn ensure_service_key(paths: &Paths) -> Result<()> {
     } else {
         issue::key()?
     };
-    durable::write_if_changed(&path, key.serialize_pem(), 0o600)?;
-    durable::write_if_changed(&paths.tls("service.pub"), key.public_key_pem(), 0o644)?;
+    durable::write_own(&path, key.serialize_pem(), 0o600)?;
+    durable::write_own(&paths.tls("service.pub"), key.public_key_pem(), 0o644)?;
     Ok(())
 }
 
@@ -68,8 +69,8 @@ fn ensure_ca(paths: &Paths, ca: Ca, now: OffsetDateTime) -> Result<Pair> {
     }
     let pair = issue::ca(ca, now)?;
     // The key first: a certificate on disk means that its key is there, too.
-    durable::write(&key, &pair.key, 0o600)?;
-    durable::write(&crt, &pair.certificate, 0o644)?;
+    durable::write_own(&key, &pair.key, 0o600)?;
+    durable::write_own(&crt, &pair.certificate, 0o644)?;
     Ok(pair)
 }
 
@@ -93,8 +94,8 @@ fn ensure_leaf(
         // Each file is replaced at once: components that watch them must find both at any time. Should power fail
         // between the two, the next start sees that they do not match.
         let pair = issue::leaf(leaf, authority, now)?;
-        durable::write(&key, &pair.key, 0o600)?;
-        durable::write(&crt, &pair.certificate, 0o644)?;
+        durable::write_own(&key, &pair.key, 0o600)?;
+        durable::write_own(&crt, &pair.certificate, 0o644)?;
     }
     Ok(reason)
 }

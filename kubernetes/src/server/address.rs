@@ -1,23 +1,26 @@
-//! Which addresses the node has.
+//! Which addresses the node has, waited for by the kernel's own messages.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use system::net::{ChangeListener, default_address};
 use tokio::process::Command;
 
-use crate::node_address::{self, Changes};
+use crate::events::Events;
 use crate::settings::Settings;
 
 /// How long the start waits for an address before it goes on without.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Asked again at the latest after this, should a message be missed.
+const AT_LATEST: Duration = Duration::from_secs(5);
 /// The address of a node that has none. It lies on the loopback interface, which is always there.
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 255, 255, 254);
 
 /// The addresses that are known without waiting: given ones, else what the machine has.
 pub fn known(settings: &Settings) -> Vec<IpAddr> {
     match settings.args.node.node_ip.as_slice() {
-        [] => node_address::current().into_iter().collect(),
+        [] => default_address().into_iter().collect(),
         given => given.to_vec(),
     }
 }
@@ -57,8 +60,41 @@ pub async fn changed(settings: &Settings, changes: &Changes, used: &[IpAddr]) ->
     }
     loop {
         changes.next().await;
-        if let Some(address) = node_address::current().filter(|address| !used.contains(address)) {
+        if let Some(address) = default_address().filter(|address| !used.contains(address)) {
             return address;
+        }
+    }
+}
+
+/// Waits for changes of addresses and routes.
+pub struct Changes {
+    events: Option<Events>,
+}
+
+impl Changes {
+    /// Listens from now on.
+    pub fn listen() -> Self {
+        let socket = ChangeListener::open().ok();
+        Changes {
+            events: socket.and_then(|socket| Events::new(socket.into()).ok()),
+        }
+    }
+
+    /// Returns after a change, or after a few seconds.
+    async fn next(&self) {
+        let Some(events) = &self.events else {
+            return tokio::time::sleep(AT_LATEST).await;
+        };
+        let _ = tokio::time::timeout(AT_LATEST, events.next()).await;
+    }
+
+    /// Waits until there is an address.
+    async fn wait(&self) -> IpAddr {
+        loop {
+            match default_address() {
+                Some(address) => return address,
+                None => self.next().await,
+            }
         }
     }
 }

@@ -5,14 +5,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use system::durable;
 
 use crate::components::{self, Registries};
 use crate::kubeconfig::{self, Identity};
 use crate::manifests::{self, Substitution};
 use crate::paths::{self, Paths, text};
+use crate::pki;
 use crate::settings::Settings;
 use crate::token::{self, Origin};
-use crate::{durable, pki};
 
 /// Name of containerd's configuration under `agent/`.
 pub const CONTAINERD_CONFIG: &str = "etc/containerd/config.toml";
@@ -32,7 +33,7 @@ pub fn pki(settings: &Settings, addresses: &[std::net::IpAddr]) -> Result<Vec<St
 pub fn credentials(settings: &Settings) -> Result<Option<&'static str>> {
     let paths = &settings.paths;
     for ca in ["client-ca.crt", "server-ca.crt"] {
-        durable::write_if_changed(&paths.agent(ca), read(&paths.tls(ca))?, 0o644)?;
+        durable::write_own(&paths.agent(ca), read(&paths.tls(ca))?, 0o644)?;
     }
     let url = settings.api_url();
     let gateway = format!("https://127.0.0.1:{}", settings.args.runtime.lb_server_port);
@@ -86,7 +87,7 @@ fn component_kubeconfig(
         certificate: &certificate,
         key: &key,
     };
-    durable::write_if_changed(target, kubeconfig::render(url, &identity), 0o600).map(|_| ())
+    durable::write_own(target, kubeconfig::render(url, &identity), 0o600).map(|_| ())
 }
 
 fn admin_kubeconfig(settings: &Settings, url: &str) -> Result<()> {
@@ -105,7 +106,7 @@ fn admin_kubeconfig(settings: &Settings, url: &str) -> Result<()> {
         },
     );
     let listener = &settings.args.listener;
-    durable::write_if_changed(
+    durable::write_own(
         &listener.write_kubeconfig,
         content,
         listener.write_kubeconfig_mode,
@@ -133,7 +134,7 @@ fn token(settings: &Settings) -> Result<Option<&'static str>> {
     let given = cluster.token.as_deref().or(from_file.as_deref());
     let (secret, origin) = token::ensure(&settings.paths, given)?;
     let ca = read(&settings.paths.tls("server-ca.crt"))?;
-    durable::write_if_changed(
+    durable::write_own(
         &settings.paths.server("node-token"),
         token::node_token(&ca, &secret) + "\n",
         0o600,
@@ -147,11 +148,11 @@ pub fn containerd(settings: &Settings) -> Result<()> {
     let paths = &settings.paths;
     let registries = registries(&settings.args.runtime.private_registry)?;
     let content = components::containerd_config(settings) + &registries.credentials()?;
-    durable::write_if_changed(&paths.agent(CONTAINERD_CONFIG), content, 0o600)?;
+    durable::write_own(&paths.agent(CONTAINERD_CONFIG), content, 0o600)?;
     let folder = paths.agent("etc/containerd/certs.d");
     let _ = fs::remove_dir_all(&folder);
     for file in registries.hosts_files()? {
-        durable::write(
+        durable::write_own(
             &folder.join(&file.host).join("hosts.toml"),
             file.content,
             0o600,
@@ -169,7 +170,7 @@ fn registries(file: &Path) -> Result<Registries> {
 
 /// The CNI configuration, unless the user brings one.
 pub fn cni(settings: &Settings, subnets: &[crate::network::Network]) -> Result<()> {
-    if settings.args.cluster.flannel_backend == "none" {
+    if settings.args.cluster.flannel_backend.as_deref() == Some("none") {
         return Ok(());
     }
     json(
@@ -230,7 +231,7 @@ pub fn bundled_manifests(settings: &Settings) -> Result<()> {
 }
 
 fn json(path: &Path, value: &Value) -> Result<()> {
-    durable::write_if_changed(path, format!("{value:#}\n"), 0o600).map(|_| ())
+    durable::write_own(path, format!("{value:#}\n"), 0o600).map(|_| ())
 }
 
 fn read(path: &Path) -> Result<String> {

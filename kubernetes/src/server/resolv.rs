@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
+use system::durable;
 
 use crate::api::Client;
-use crate::durable;
 use crate::paths::text;
 use crate::settings::Settings;
 
@@ -33,7 +33,7 @@ pub fn prepare(settings: &Settings) -> Result<String> {
         return Ok(given.clone());
     }
     let own = settings.paths.agent("etc/resolv.conf");
-    durable::write_if_changed(&own, current(), 0o644)?;
+    durable::write_own(&own, current(), 0o644)?;
     Ok(text(own))
 }
 
@@ -52,7 +52,7 @@ pub async fn follow(settings: &Settings, client: &Client) -> Result<Infallible> 
         // Between networks there is no server for a moment; the old ones are a better guess than none.
         let lost = content == NONE_KNOWN && own.exists();
         if !lost
-            && durable::write_if_changed(&own, &content, 0o644)
+            && durable::write_own(&own, &content, 0o644)
                 .context("following the system's DNS servers")?
         {
             println!("k3s: the system's DNS servers have changed");

@@ -36,7 +36,9 @@ func Main(args []string) error {
 	signal.Notify(nodeShutdown, syscall.SIGUSR1)
 
 	ended := make(chan error, 2)
-	start(ended, kubeproxy.NewProxyCommand(), config.KubeProxy)
+	if len(config.KubeProxy) > 0 {
+		start(ended, kubeproxy.NewProxyCommand(), config.KubeProxy)
+	}
 	if !waitForRuntime(ctx, config.Containerd) {
 		return nil
 	}

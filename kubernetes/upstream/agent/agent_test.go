@@ -31,7 +31,7 @@ func writeFile(t *testing.T, name string, content []byte) string {
 
 func TestReadConfig(t *testing.T) {
 	path := writeFile(t, "agent.json", []byte(`{"kubelet": ["--v=2"], "kube-proxy": ["--v=1"], "containerd": "unix:///c.sock", "shutdownGracePeriodSeconds": 20}`))
-	config, err := readConfig(path)
+	config, err := configFromArgs("agent", []string{"--config", path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,14 +43,25 @@ func TestReadConfig(t *testing.T) {
 func TestConfigErrorsNameTheFault(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"kube-proxy": ["a"], "containerd": "c"}`:                                                    `"kubelet" has no flags`,
-		`{"kubelet": ["a"], "containerd": "c"}`:                                                       `"kube-proxy" has no flags`,
 		`{"kubelet": ["a"], "kube-proxy": ["a"]}`:                                                     `"containerd" is missing`,
 		`{"kubelet": ["a"], "kubeproxy": ["a"]}`:                                                      `unknown field "kubeproxy"`,
 		`{"kubelet": ["a"], "kube-proxy": ["a"], "containerd": "c", "shutdownGracePeriodSeconds": 5}`: `at most`,
 	} {
-		_, err := readConfig(writeFile(t, "agent.json", []byte(text)))
+		_, err := configFromArgs("agent", []string{"--config", writeFile(t, "agent.json", []byte(text))})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error is %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestKubeProxyMayBeLeftOut(t *testing.T) {
+	for _, text := range []string{
+		`{"kubelet": ["a"], "containerd": "c"}`,
+		`{"kubelet": ["a"], "kube-proxy": [], "containerd": "c"}`,
+	} {
+		config, err := configFromArgs("agent", []string{"--config", writeFile(t, "agent.json", []byte(text))})
+		if err != nil || len(config.KubeProxy) != 0 {
+			t.Errorf("%s: %v, configuration is %+v", text, err, config)
 		}
 	}
 }

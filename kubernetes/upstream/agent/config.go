@@ -1,17 +1,16 @@
 package agent
 
 import (
-	"encoding/json"
 	"errors"
-	"flag"
-	"fmt"
-	"os"
 	"time"
+
+	"github.com/k3os/k3os/kubernetes/upstream/configfile"
 )
 
 // Config is the file of `kubernetes agent --config`.
 type Config struct {
-	Kubelet   []string `json:"kubelet"`
+	Kubelet []string `json:"kubelet"`
+	// KubeProxy without flags is not run: something else makes services reachable.
 	KubeProxy []string `json:"kube-proxy"`
 	// Images are folders of image archives; one that does not exist is empty.
 	Images []string `json:"images"`
@@ -29,46 +28,24 @@ type Config struct {
 }
 
 func configFromArgs(applet string, args []string) (*Config, error) {
-	flags := flag.NewFlagSet(applet, flag.ContinueOnError)
-	path := flags.String("config", "", "JSON `file` with the flags of kubelet and kube-proxy")
-	if err := flags.Parse(args); err != nil {
-		return nil, err
-	}
-	if *path == "" || flags.NArg() > 0 {
-		return nil, fmt.Errorf("usage: kubernetes %s --config FILE", applet)
-	}
-	return readConfig(*path)
-}
-
-func readConfig(path string) (*Config, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the configuration: %w", err)
-	}
-	defer file.Close()
 	config := &Config{
 		Snapshotter:                            "overlayfs",
 		ShutdownGracePeriodSeconds:             60,
 		ShutdownGracePeriodCriticalPodsSeconds: 10,
-		path:                                   path,
 	}
-	decoder := json.NewDecoder(file)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(config); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
+	path, err := configfile.FromArgs(applet, args, config)
+	if err != nil {
+		return nil, err
 	}
-	if err := config.validate(); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
+	config.path = path
 	return config, nil
 }
 
-func (c *Config) validate() error {
+// Validate says what is missing or cannot be.
+func (c *Config) Validate() error {
 	switch {
 	case len(c.Kubelet) == 0:
 		return errors.New(`"kubelet" has no flags`)
-	case len(c.KubeProxy) == 0:
-		return errors.New(`"kube-proxy" has no flags`)
 	case c.Containerd == "":
 		return errors.New(`"containerd" is missing`)
 	case c.ShutdownGracePeriodSeconds < 0, c.ShutdownGracePeriodCriticalPodsSeconds < 0:

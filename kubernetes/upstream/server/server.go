@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/k3os/k3os/kubernetes/upstream/configfile"
 	"github.com/k3os/k3os/kubernetes/upstream/heap"
 )
 
@@ -28,8 +29,8 @@ const drainLimit = time.Second
 // Main runs the components of the configuration file until SIGTERM or SIGINT
 // (nil) or until one of them ends by itself (an error that names it).
 func Main(args []string) error {
-	config, err := configFromArgs(args)
-	if err != nil {
+	config := &Config{}
+	if _, err := configfile.FromArgs("server", args, config); err != nil {
 		return err
 	}
 	heap.LetGrow()

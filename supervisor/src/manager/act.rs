@@ -6,12 +6,12 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use system::power::uptime_ms;
 use system::process::{self, Started, Streams};
 
 use super::Supervisor;
 use super::jobs::Kind;
 use super::runtime::Starting;
-use crate::event::now_ms;
 use crate::launch::{self, Surroundings};
 use crate::log::stamp;
 use crate::service::{Action, List, Role};
@@ -112,7 +112,7 @@ impl Supervisor {
     }
 
     fn spawn(&mut self, unit: &str, list: List, index: usize, role: Role) -> Vec<Action> {
-        let now = now_ms();
+        let now = uptime_ms();
         if list == List::Start && index == 0 {
             self.event(unit, "starting", None, None);
         }
@@ -221,7 +221,7 @@ impl Supervisor {
 
     /// The PID file's process, or any of the control group.
     fn find_main(&mut self, unit: &str) -> Vec<Action> {
-        let now = now_ms();
+        let now = uptime_ms();
         let Some(runtime) = self.services.get_mut(unit) else {
             return Vec::new();
         };
@@ -242,7 +242,7 @@ impl Supervisor {
             return Vec::new();
         };
         let populated = runtime.is_populated();
-        runtime.service.group_checked(populated, now_ms())
+        runtime.service.group_checked(populated, uptime_ms())
     }
 
     /// Takes what a service has written into its log.

@@ -18,11 +18,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::PathBuf;
 
+use system::boot_events::Event;
 use system::notify::NotifySocket;
+use system::power::uptime_ms;
 use system::power_key::PowerKeys;
 use system::signals::SignalFd;
 
-use crate::event::{Event, now_ms};
 use crate::log::stamp;
 use crate::options::{End, Options};
 use crate::plan::Units;
@@ -160,7 +161,7 @@ impl Supervisor {
     fn event(&mut self, source: &str, event: &str, ms: Option<u64>, error: Option<String>) {
         let (source, event) = (source.to_owned(), event.to_owned());
         (self.options.events)(&Event {
-            at_ms: now_ms(),
+            at_ms: uptime_ms(),
             source,
             event,
             ms,

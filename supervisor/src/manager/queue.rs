@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use system::power::uptime_ms;
+
 use super::Supervisor;
 use super::jobs::Kind;
-use crate::event::now_ms;
 use crate::plan;
 use crate::service::{Action, Outcome};
 use crate::unit::condition::{self, Condition, Machine};
@@ -76,7 +77,7 @@ impl Supervisor {
             Kind::Start => self.run_start(unit),
             Kind::Stop | Kind::Restart => self.run_stop(unit),
             Kind::Reload => {
-                let now = now_ms();
+                let now = uptime_ms();
                 let actions = self.services.get_mut(unit).map(|it| it.service.reload(now));
                 self.perform(
                     unit,
@@ -89,7 +90,7 @@ impl Supervisor {
     fn run_stop(&mut self, unit: &str) {
         match self.services.get_mut(unit) {
             Some(runtime) => {
-                let actions = runtime.service.stop(now_ms());
+                let actions = runtime.service.stop(uptime_ms());
                 self.perform(unit, actions);
             }
             None => {
@@ -114,7 +115,7 @@ impl Supervisor {
         match self.services.get_mut(unit) {
             Some(runtime) => {
                 runtime.unmet = None;
-                let actions = runtime.service.start(now_ms());
+                let actions = runtime.service.start(uptime_ms());
                 self.perform(unit, actions);
             }
             None => {
@@ -148,7 +149,7 @@ impl Supervisor {
     }
 
     pub(super) fn refuse(&mut self, unit: &str, outcome: Outcome) {
-        let now = now_ms();
+        let now = uptime_ms();
         match self.services.get_mut(unit) {
             Some(runtime) => {
                 let actions = runtime.service.refuse(outcome, now);

@@ -3,10 +3,10 @@
 use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use system::power::uptime_ms;
 use system::process::{self, ExecResult};
 
 use super::Supervisor;
-use crate::event::now_ms;
 use crate::launch::listens_to_notifications;
 use crate::log::stamp;
 use crate::service::{Notice, Outcome, Phase, Role};
@@ -87,7 +87,7 @@ impl Supervisor {
 
     /// How long nothing needs to be done unasked.
     fn timeout(&self) -> PollTimeout {
-        let now = now_ms();
+        let now = uptime_ms();
         let mut next = self.next_key_scan.max(now + 1);
         for runtime in self.services.values() {
             next = next.min(runtime.service.deadline.unwrap_or(u64::MAX));
@@ -108,7 +108,7 @@ impl Supervisor {
     }
 
     fn tick(&mut self) {
-        let now = now_ms();
+        let now = uptime_ms();
         let due: Vec<_> = self
             .services
             .iter()
@@ -149,7 +149,7 @@ impl Supervisor {
                 continue;
             };
             let failure = runtime.exec_failure.take();
-            let actions = runtime.service.exited(pid, exit, now_ms());
+            let actions = runtime.service.exited(pid, exit, uptime_ms());
             if let (Some(reason), Outcome::Code(_)) = (failure, &runtime.service.outcome) {
                 runtime.service.outcome = Outcome::Resources(reason);
             }
@@ -181,7 +181,7 @@ impl Supervisor {
             ExecResult::Pending => runtime.starting.push(starting),
             ExecResult::Executed => {
                 if starting.role == Role::Main {
-                    let actions = runtime.service.executed(now_ms());
+                    let actions = runtime.service.executed(uptime_ms());
                     self.perform(unit, actions);
                 }
             }
@@ -207,7 +207,7 @@ impl Supervisor {
     }
 
     fn notified(&mut self, unit: &str, notice: &Notice) {
-        let now = now_ms();
+        let now = uptime_ms();
         let service = self.services.get(unit).map(|it| &it.service);
         let is_starting = service.is_some_and(|it| it.active_state() == "activating");
         if let Some(status) = notice
@@ -252,7 +252,7 @@ impl Supervisor {
     }
 
     fn take_power_keys(&mut self) {
-        let now = now_ms();
+        let now = uptime_ms();
         if !self.options.power_key {
             self.next_key_scan = u64::MAX;
             return;

@@ -1,9 +1,9 @@
 //! The end: a signal to services that need time, then all stop in reverse order, then what is left.
 
 use nix::libc::{SIGCONT, SIGKILL, SIGTERM};
+use system::power::uptime_ms;
 
 use super::Supervisor;
-use crate::event::now_ms;
 use crate::options::End;
 use crate::service::Whom;
 
@@ -81,7 +81,7 @@ impl Supervisor {
 
     /// Sends the shutdown signals; returns who got one and until when they may take.
     fn announce(&mut self) -> Vec<(String, u64)> {
-        let now = now_ms();
+        let now = uptime_ms();
         let mut told = Vec::new();
         for (unit, runtime) in &mut self.services {
             let own = &runtime.service.settings.own;
@@ -101,7 +101,7 @@ impl Supervisor {
         let ending = self.ending.as_ref()?;
         let looks = matches!(ending.stage, Stage::Terminating | Stage::Killing);
         Some(if looks {
-            now_ms() + LOOK_INTERVAL
+            uptime_ms() + LOOK_INTERVAL
         } else {
             ending.deadline
         })
@@ -113,7 +113,7 @@ impl Supervisor {
         if self.ended.is_some() {
             return;
         }
-        let late = now_ms() >= ending.deadline;
+        let late = uptime_ms() >= ending.deadline;
         match ending.stage {
             Stage::Announced => {
                 let busy = |unit: &String| {
@@ -151,7 +151,7 @@ impl Supervisor {
     fn enter(&mut self, stage: Stage, span: u64) {
         if let Some(ending) = &mut self.ending {
             ending.stage = stage;
-            ending.deadline = now_ms() + span;
+            ending.deadline = uptime_ms() + span;
         }
     }
 

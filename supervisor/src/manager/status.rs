@@ -3,12 +3,12 @@
 use std::fs;
 
 use system::cgroup::{self, Figures};
+use system::power::uptime_ms;
 use system::process::Exit;
 
 use super::Supervisor;
 use super::runtime::Runtime;
 use crate::control::UnitStatus;
-use crate::event::now_ms;
 use crate::unit::Unit;
 
 /// More processes of one unit are not listed.
@@ -20,6 +20,9 @@ impl Supervisor {
         let unit = self.units.by_name.get(name)?;
         let mut status = from_unit(unit);
         status.job = self.jobs.get(name).map(|job| job.kind.word().to_owned());
+        if in_full {
+            status.warnings = self.warnings_of(name);
+        }
         match self.services.get(name) {
             Some(runtime) => {
                 add_service(&mut status, runtime);
@@ -81,7 +84,7 @@ fn add_service(status: &mut UnitStatus, runtime: &Runtime) {
     });
     status.restarts = service.restarts;
     status.changed_at_ms = service.changed_at;
-    status.changed_ago_ms = now_ms().saturating_sub(service.changed_at);
+    status.changed_ago_ms = uptime_ms().saturating_sub(service.changed_at);
     status.start_ms = service
         .ready_at
         .map(|ready| ready.saturating_sub(service.started_at));

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use system::power::uptime_ms;
+
 use super::Supervisor;
 use super::runtime::Runtime;
-use crate::event::now_ms;
 use crate::readiness::dbus::Bus;
 use crate::readiness::port_is_open;
 use crate::unit::Type;
@@ -93,7 +94,7 @@ impl Supervisor {
             return;
         };
         runtime.is_watched = false;
-        let actions = runtime.service.ready(now_ms());
+        let actions = runtime.service.ready(uptime_ms());
         self.perform(unit, actions);
     }
 }

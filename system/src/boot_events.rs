@@ -1,4 +1,5 @@
-//! Boot events: what happened when, kept in `/run` for `k3os boot-report`.
+//! Boot events: what happened when, told by the initrd, the boot and the services, kept in `/run` for
+//! `k3os boot-report`. docs/architecture.md has the form.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -15,9 +16,10 @@ pub struct Event {
     pub at_ms: u64,
     /// Who tells it: `initrd`, `boot`, or a unit's name.
     pub source: String,
-    /// What happened: a step's name, or a name such as `ready`.
+    /// What happened: a step's name; of a unit `starting`, `ready`, `stopped`, `failed`, `restarting`, or what the
+    /// service sent as `K3OS_EVENT=`.
     pub event: String,
-    /// How long it took, where it has a beginning.
+    /// How long it took in milliseconds, where it has a beginning: a unit's `ready` from its `starting` on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ms: Option<u64>,
     /// Why it failed, if it did.
@@ -26,7 +28,7 @@ pub struct Event {
 }
 
 /// Appends an event to those of this boot; a report that lacks a line is better than a boot that fails over it.
-pub fn record(event: &impl Serialize) {
+pub fn record(event: &Event) {
     let Ok(mut line) = serde_json::to_string(event) else {
         return;
     };
@@ -48,6 +50,23 @@ pub fn parse(text: &str) -> Vec<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn absent_parts_are_left_out() {
+        let told = Event {
+            at_ms: 5,
+            source: "a.service".into(),
+            event: "starting".into(),
+            ms: None,
+            error: None,
+        };
+        let text = serde_json::to_string(&told).unwrap();
+        assert_eq!(
+            text,
+            r#"{"at_ms":5,"source":"a.service","event":"starting"}"#
+        );
+        assert_eq!(parse(&text), [told]);
+    }
 
     #[test]
     fn a_cut_line_does_not_hide_the_others() {
