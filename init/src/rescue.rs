@@ -1,24 +1,28 @@
 //! The one sink of everything that ends the boot: it says what failed and gives a shell on every console.
 
-use std::path::{Path, PathBuf};
+mod desk;
+
+use std::path::Path;
 use std::process;
 use std::time::Duration;
 
-use nix::unistd::Pid;
 use system::console;
 use system::power::{PowerState, end_machine};
-use system::shell::{Shell, reap_until_one_ends};
 
 use crate::steps::StepFailure;
+use desk::{Closing, Desk, Program};
 
+/// How long a machine that could not boot waits for a person before it tries again: what failed may have passed (a disk
+/// that spins up late, a switch that was off), and nobody may ever come.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Shells that may be there, the most comfortable first; the initramfs has only busybox.
-const SHELLS: [(&str, &[&str]); 3] = [
+const SHELLS: [Program; 3] = [
     ("/usr/bin/bash", &["bash", "--login"]),
     ("/bin/busybox", &["sh", "-l"]),
     ("/bin/sh", &["sh"]),
 ];
 
-/// Reports the failure and stays in a rescue shell; leaving the shell starts the machine again.
+/// Reports the failure and offers a rescue shell; leaving the shell starts the machine again.
 pub fn after_failure(failure: &StepFailure) -> ! {
     let StepFailure {
         stage,
@@ -26,7 +30,7 @@ pub fn after_failure(failure: &StepFailure) -> ! {
         name,
         cause,
     } = failure;
-    enter(&[
+    offer(&[
         &format!("k3OS could not boot: step {stage} {number}, {name}, failed:"),
         &format!("  {cause}"),
         "What happened before: dmesg, cat /run/k3os/boot-events.jsonl",
@@ -39,7 +43,7 @@ pub fn catch_panics() {
         // Only PID 1 must not end; a helper thread's or a tool's panic is reported as usual by its own process.
         let message = panic.to_string();
         if process::id() == 1 {
-            enter(&[
+            offer(&[
                 "k3OS met a defect of its own; please report these lines:",
                 &message,
             ]);
@@ -48,42 +52,52 @@ pub fn catch_panics() {
     }));
 }
 
-/// Shows these lines and gives a shell on every console, until one of them ends; then the machine starts again.
+/// Shows these lines and offers a shell on every console until somebody leaves one; then the machine starts again.
+/// For a machine that was asked to do nothing else.
 pub fn enter(lines: &[&str]) -> ! {
+    serve(lines, None)
+}
+
+/// The same for a machine that failed: it does not wait for ever.
+fn offer(lines: &[&str]) -> ! {
+    serve(lines, Some(PATIENCE))
+}
+
+fn serve(lines: &[&str], patience: Option<Duration>) -> ! {
     console::line("");
     for line in lines {
         console::line(line);
     }
-    console::line("This is the rescue shell. `exit` starts the machine again.");
+    console::line(
+        "Press Enter for the rescue shell. Leaving it with `exit` starts the machine again.",
+    );
+    if let Some(patience) = patience {
+        let minutes = patience.as_secs() / 60;
+        console::line(&format!(
+            "If nobody does, it starts again by itself in {minutes} minutes."
+        ));
+    }
     console::line("");
-    let shells = start_shells();
-    if shells.is_empty() {
-        console::line("There is no shell to give. The machine starts again in 60 seconds.");
-        std::thread::sleep(Duration::from_secs(60));
-    } else {
-        reap_until_one_ends(&shells);
+    match serve_shells(patience) {
+        Ok(Closing::Left) => console::line("Starting the machine again."),
+        Ok(Closing::Nobody) => console::line("Nobody came. Starting the machine again."),
+        Err(reason) => {
+            console::line(&format!(
+                "There is no shell to give: {reason}. The machine starts again in a minute."
+            ));
+            std::thread::sleep(Duration::from_secs(60));
+        }
     }
     restart()
 }
 
-fn start_shells() -> Vec<Pid> {
-    let Some((program, arguments)) = SHELLS
+fn serve_shells(patience: Option<Duration>) -> Result<Closing, String> {
+    let program = SHELLS
         .into_iter()
         .find(|(program, _)| Path::new(program).exists())
-    else {
-        return Vec::new();
-    };
-    let start = |terminal: &PathBuf| {
-        let shell = Shell {
-            program,
-            arguments,
-            terminal,
-        };
-        shell
-            .start()
-            .inspect_err(|error| console::line(&format!("{error:#}")))
-    };
-    console::active_devices().iter().flat_map(start).collect()
+        .ok_or("this system has none")?;
+    let mut desk = Desk::open(program, patience).map_err(|error| error.to_string())?;
+    Ok(desk.serve())
 }
 
 /// Starts the machine again; if even that is refused, waits for the power switch, since PID 1 must not end.

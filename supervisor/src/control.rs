@@ -108,6 +108,8 @@ pub struct UnitStatus {
     pub sub_state: String,
     /// The files it was read from.
     pub files: Vec<String>,
+    /// What is not understood in them, with file and line.
+    pub warnings: Vec<String>,
     /// `Type=`
     pub kind: String,
     /// systemd's `Result=`

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::signal::SigSet;
 use nix::unistd::{Pid, setsid};
 
 /// A shell to start.
@@ -87,29 +87,15 @@ fn open_terminal(path: &Path) -> io::Result<OwnedFd> {
 fn take_terminal(command: &mut Command, terminal: i32) {
     let acquire = move || {
         setsid()?;
+        // What PID 1 blocks for itself (Ctrl-C among it) must work in the shell.
+        SigSet::empty().thread_set_mask()?;
         // SAFETY: the descriptor is open in the child, and the request takes an integer.
         let result = unsafe { nix::libc::ioctl(terminal, nix::libc::TIOCSCTTY as _, 1) };
         Errno::result(result)?;
         Ok(())
     };
-    // SAFETY: between fork and exec the closure makes two system calls and allocates nothing.
+    // SAFETY: between fork and exec the closure makes three system calls and allocates nothing.
     unsafe { command.pre_exec(acquire) };
-}
-
-/// Reaps every child of this process until one of `awaited` has ended (or no child is left); for PID 1 when nothing
-/// else reaps any more.
-pub fn reap_until_one_ends(awaited: &[Pid]) {
-    loop {
-        match waitpid(None, Some(WaitPidFlag::__WALL)) {
-            Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..))
-                if awaited.contains(&pid) =>
-            {
-                return;
-            }
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return,
-        }
-    }
 }
 
 /// Runs a program to its end in place of the present one.

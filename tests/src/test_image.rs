@@ -18,9 +18,14 @@ const APPLETS: [&str; 9] = [
 ];
 
 /// `fetch NAME`: what the web server of that name answers. The static wget crashes where it may look a
-/// name up (glibc would load libraries for that); nslookup asks the DNS server itself, and nc takes an address.
+/// name up (glibc would load libraries for that); nslookup asks the DNS server itself, but only for full names, so the
+/// search list of the pod's resolv.conf is walked here; and nc takes an address.
 const FETCH: &str = r#"#!/bin/sh
-address=$(nslookup "$1" | awk '/^Name:/ { found = 1 } found && /^Address/ { print $2; exit }')
+lookup() { nslookup "$1" | awk '/^Name:/ { found = 1 } found && /^Address/ { print $2; exit }'; }
+for domain in $(awk '/^search/ { $1 = ""; print }' /etc/resolv.conf) ""; do
+	address=$(lookup "$1${domain:+.$domain}")
+	[ -n "$address" ] && break
+done
 printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 "$address" 80
 "#;
 

@@ -6,9 +6,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use system::net::Address;
 
-/// agetty shows this folder's files after `/etc/issue`, and again when one of them changes.
+/// agetty shows this folder's files after `/etc/issue`.
 const FOLDER: &str = "/run/issue.d";
 const STATE_FILE: &str = "/run/issue.d/50-k3os.issue";
+
+/// Every agetty that waits for a name watches this file, and shows the text again when it is written.
+const RELOAD_FILE: &str = "/run/agetty.reload";
 
 /// What the text is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +58,14 @@ impl Issue<'_> {
             "\nk3OS {release} ({mode}) \\n on \\l, kernel \\r\nAddresses: {addresses}\nKubernetes: {node}\n{login}\n\n"
         )
     }
+}
+
+/// Makes the text appear anew on the terminals where nobody is logging in.
+///
+/// # Errors
+/// When `/run` cannot be written.
+pub fn show_again() -> Result<()> {
+    fs::write(RELOAD_FILE, "").with_context(|| format!("writing {RELOAD_FILE}"))
 }
 
 fn address_line(addresses: &[Address]) -> String {

@@ -5,6 +5,7 @@ mod homes;
 mod identity;
 mod issue;
 mod kernel_fs;
+mod read_ahead;
 mod shutdown;
 mod status;
 mod sysctl_files;
@@ -29,6 +30,8 @@ use status::{AddressNews, Status};
 
 /// What every service is started for.
 const GOAL: &str = "default.target";
+/// The mode without services.
+const SHELL: &str = "shell";
 /// One line: the running release.
 const RELEASE_FILE: &str = "/usr/lib/k3os/release";
 
@@ -39,8 +42,11 @@ pub fn run() -> ! {
     console::use_all();
     let cmdline = kernel_cmdline().unwrap_or_default();
     let mode = read_word(MODE_FILE);
+    if mode != SHELL {
+        read_ahead::start();
+    }
     prepare(&cmdline);
-    if mode == "shell" {
+    if mode == SHELL {
         rescue::enter(&["k3OS was started with `rescue` or k3os.mode=shell; no service runs."]);
     }
     shutdown::finish(serve(&mode))

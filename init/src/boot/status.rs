@@ -10,7 +10,7 @@ use system::boot_events::{Event, record};
 use system::console;
 use system::net::{Address, ChangeListener, addresses};
 
-use super::issue::Issue;
+use super::issue::{self, Issue};
 
 /// What Kubernetes tells of itself, and the words for it at the login prompt.
 const NODE_WORDS: [(&str, &str); 5] = [
@@ -68,6 +68,9 @@ impl Status {
             self.node = words;
             self.show();
         }
+        if is_for_the_waiting(event) {
+            show_again();
+        }
     }
 
     /// Takes the addresses that the machine has now: a cable was plugged in, a lease ran out.
@@ -75,7 +78,14 @@ impl Status {
         if now != self.addresses {
             self.addresses = now;
             self.show();
+            show_again();
         }
+    }
+}
+
+fn show_again() {
+    if let Err(error) = issue::show_again() {
+        console::log_to_kernel(&format!("{error:#}"));
     }
 }
 
@@ -108,6 +118,12 @@ impl Source for AddressNews {
             self.status.borrow_mut().take_addresses(addresses());
         }
     }
+}
+
+/// What somebody in front of a login prompt waits for: whether the machine works. The steps between would only fill the
+/// screen.
+fn is_for_the_waiting(event: &Event) -> bool {
+    event.source == KUBERNETES && ["node_ready", "failed"].contains(&&*event.event)
 }
 
 fn node_words(event: &Event) -> Option<&'static str> {

@@ -31,7 +31,7 @@ const LIMITS: Limits = Limits {
 };
 /// How many things are named.
 const NAMED: usize = 3;
-/// agetty shows it below the machine's own text, and again when it changes.
+/// agetty shows it below the machine's own text.
 const ISSUE_FILE: &str = "/run/issue.d/60-var-space.issue";
 
 /// Watches for ever.

@@ -34,6 +34,10 @@ fn running(settings: &Settings) -> Flags {
             "service-cluster-ip-range",
             joined(&settings.service_networks),
         )
+        .set(
+            "flex-volume-plugin-dir",
+            text(settings.paths.agent("volume-plugins")),
+        )
         .set("configure-cloud-routes", false)
         .set("profiling", false)
 }

@@ -161,6 +161,7 @@ impl Node {
     /// The cluster's side: once the API serves, manifests, endpoints and volumes are kept, and progress is reported.
     async fn run_cluster(&self, client: &Client, gateway: &Gateway) -> Result<Infallible> {
         ready::serving(client).await;
+        self.notifier.event(Event::ApiReady);
         gateway.open();
         let settings = &self.settings;
         let (folder, record) = (
@@ -185,24 +186,11 @@ impl Node {
             never = renewal::keep(settings, self.addresses.subscribe()) => match never {},
             never = self.publish(client) => match never {},
             never = local_path::provision(client, &settings.node_name, &settings.storage) => match never {},
-            never = self.report(client) => match never {},
+            never = self.report_node(client) => match never {},
         }
     }
 
-    /// Reports the API, the node and its pods as they come up. The API's last parts (the system's roles, one by one) come
-    /// while the node does.
-    async fn report(&self, client: &Client) -> Infallible {
-        let api = async {
-            ready::api(client).await;
-            self.notifier.event(Event::ApiReady);
-            std::future::pending().await
-        };
-        tokio::select! {
-            never = api => never,
-            never = self.report_node(client) => never,
-        }
-    }
-
+    /// Reports the node and its pods as they come up.
     async fn report_node(&self, client: &Client) -> Infallible {
         self.notifier.status("waiting for the node");
         let name = &self.settings.node_name;

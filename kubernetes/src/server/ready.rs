@@ -8,8 +8,6 @@ use crate::api::{Client, Watch};
 
 /// How often the API server is asked whether it serves: it tells nobody by itself, and each answer is work for it.
 const SERVING_POLL: Duration = Duration::from_millis(100);
-/// How often it is asked whether it is ready in every part, for which nothing waits.
-const READY_POLL: Duration = Duration::from_millis(250);
 /// After a refusal, before the next try.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -21,13 +19,6 @@ const LATE_CHECKS: &str = "exclude=poststarthook/rbac/bootstrap-roles&exclude=po
 pub async fn serving(client: &Client) {
     while !client.is_ok(&format!("/readyz?{LATE_CHECKS}")).await {
         tokio::time::sleep(SERVING_POLL).await;
-    }
-}
-
-/// Waits until all of `/readyz` is ok.
-pub async fn api(client: &Client) {
-    while !client.is_ok("/readyz").await {
-        tokio::time::sleep(READY_POLL).await;
     }
 }
 

@@ -50,6 +50,9 @@ pub fn status_text(
         "Loaded",
         format!("{} ({}; {enabled})", unit.load_state, unit.files.join(", ")),
     );
+    for warning in &unit.warnings {
+        row("Warning", warning.clone());
+    }
     row("Active", active(unit, colours));
     if let Some(condition) = &unit.unmet_condition {
         row(

@@ -86,6 +86,11 @@ impl Supervisor {
         (unit, warnings)
     }
 
+    /// What is not understood in a unit's files as they are now.
+    pub(super) fn warnings_of(&self, name: &str) -> Vec<String> {
+        self.read(name).1.iter().map(Warning::to_string).collect()
+    }
+
     /// Tells a warning, each once.
     pub(super) fn warn(&mut self, warning: Warning) {
         let text = warning.to_string();

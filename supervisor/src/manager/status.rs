@@ -20,6 +20,9 @@ impl Supervisor {
         let unit = self.units.by_name.get(name)?;
         let mut status = from_unit(unit);
         status.job = self.jobs.get(name).map(|job| job.kind.word().to_owned());
+        if in_full {
+            status.warnings = self.warnings_of(name);
+        }
         match self.services.get(name) {
             Some(runtime) => {
                 add_service(&mut status, runtime);

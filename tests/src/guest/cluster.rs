@@ -61,12 +61,18 @@ impl Guest {
         })
     }
 
-    /// Waits until the Deployments of the system are available.
+    /// Waits until the Deployments of the system are there and available.
     pub fn wait_system_pods(&self, limit: Duration) -> Result<()> {
-        self.wait(
-            "-n kube-system --for=condition=Available deployment --all",
-            limit,
-        )
+        for name in ["coredns", "metrics-server"] {
+            let deployment = format!("deployment/{name}");
+            let there = format!("kubectl get -n kube-system {deployment}");
+            self.wait_root(&there, limit)?;
+            self.wait(
+                &format!("-n kube-system --for=condition=Available {deployment}"),
+                limit,
+            )?;
+        }
+        Ok(())
     }
 
     /// Brings the test image into the machine's container store.

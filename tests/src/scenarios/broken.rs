@@ -74,6 +74,8 @@ fn rescued(lab: &mut Lab, spec: Spec, words: &[&str]) -> Result<()> {
             "reading the message: '{word}' is not in it:\n{said}"
         );
     }
+    serial.send("\r")?;
+    serial.expect("rescue# ", MESSAGE)?;
     let answer = serial.run("echo $((6*7)); test -r /proc/cmdline", MESSAGE)?;
     ensure!(
         answer.status == 0 && answer.text.contains("42"),
