@@ -5,6 +5,7 @@ mod homes;
 mod identity;
 mod issue;
 mod kernel_fs;
+mod memory;
 mod read_ahead;
 mod shutdown;
 mod status;
@@ -60,6 +61,7 @@ fn prepare(cmdline: &str) {
         kernel_fs::mount_all,
     );
     steps.optional("raising limits", raise_limits);
+    steps.optional("tuning the kernel's memory", || memory::tune(cmdline));
     steps.optional("bringing up the loopback interface", net::bring_up_loopback);
     steps.optional("establishing the machine's identity", || {
         identity::establish(Path::new("/"))
