@@ -12,7 +12,7 @@ IMAGE_BUILD := cargo run --locked --quiet --release -p image-build --
 TESTS := cargo run --locked --quiet --release -p k3os-tests --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lint artifacts image run lint test test-all bench verify-reproducible sizes clean
+.PHONY: help setup setup-lint artifacts image run lint check test test-all bench verify-reproducible sizes clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -37,16 +37,16 @@ lint: setup-lint ## Format, clippy, licences and sources of crates
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo deny --log-level error check licenses bans sources
 
-test: lint ## What the CI runs: lint, the image, unit and integration tests. Boots: see test-all
-	kubernetes/test.sh
-	$(MAKE) artifacts
-	cargo test --locked --workspace --no-fail-fast
+test: check ## What the CI runs: lint, the image, unit and integration tests, and the boots that tell most
+	$(TESTS) run --artifacts $(ARTIFACTS)
 
-test-all: lint ## The same, and every end-to-end scenario in QEMU
-	cargo test --locked --workspace --no-fail-fast
+test-all: check ## The same with every end-to-end scenario in QEMU
+	$(TESTS) run --all --artifacts $(ARTIFACTS)
+
+check: lint ## All of that but the boots
 	kubernetes/test.sh
 	$(MAKE) artifacts
-	$(TESTS) run --all --artifacts $(ARTIFACTS)
+	cargo test --locked --workspace --no-fail-fast
 
 bench: image ## Times, memory and sizes, beside Debian with systemd
 	$(TESTS) bench --artifacts $(ARTIFACTS)
