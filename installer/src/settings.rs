@@ -200,8 +200,10 @@ mod tests {
 
     #[test]
     fn the_machine_s_own_configuration_has_no_clear_password_and_no_install_section() {
-        let mut config = Config::default();
-        config.hostname = "box".into();
+        let mut config = Config {
+            hostname: "box".into(),
+            ..Config::default()
+        };
         config.k3os.password = Secret::new("rancher");
         config.k3os.install.device = "/dev/sda".into();
         let settings = Settings::of_machine(config, &[7; 12]).unwrap();

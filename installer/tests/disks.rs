@@ -112,7 +112,8 @@ fn a_failure_half_way_leaves_a_disk_that_does_not_boot_and_can_be_installed_agai
     });
     let error = install(&disk, release.path(), &mut breaking).unwrap_err();
     assert!(
-        format!("{error:#}").starts_with("copying the release v1.0.0"),
+        format!("{error:#}")
+            .starts_with("reading 6.2 MB back from the disk: the disk or the medium is broken"),
         "{error:#}"
     );
 

@@ -20,17 +20,18 @@ set default=0
 set timeout=3
 "#;
 
+/// (`chosen` would be the obvious name, but GRUB sets a variable of that name itself when an entry starts.)
 /// A release on trial is booted once for each of its tries; if it never calls itself good, the current one is back.
 const TRIAL: &str = r#"
-set chosen="${current}"
+set release="${current}"
 if [ -n "${trial}" ]; then
   if [ "${tries}" = "2" ]; then
     set tries=1
-    set chosen="${trial}"
+    set release="${trial}"
     save_env tries
   elif [ "${tries}" = "1" ]; then
     set tries=0
-    set chosen="${trial}"
+    set release="${trial}"
     save_env tries
   fi
 fi
@@ -46,15 +47,15 @@ impl Menu {
             self.serial().unwrap_or_default(),
             TRIAL.to_owned(),
             entry(
-                "k3OS Current (${chosen})",
-                "chosen",
+                "k3OS Current (${release})",
+                "release",
                 &format!("{words}{debug}"),
                 "",
             ),
             previous("k3OS Previous (${previous})", &format!("{words}{debug}")),
             entry(
                 "k3OS Rescue (current)",
-                "chosen",
+                "release",
                 &format!("{words} rescue"),
                 "",
             ),

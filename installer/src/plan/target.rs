@@ -49,7 +49,7 @@ pub(super) fn find<'a>(
 }
 
 /// The disks that could be installed to now.
-pub(crate) fn candidates<'a>(facts: &'a Facts, least: u64) -> Vec<&'a DiskFacts> {
+pub(crate) fn candidates(facts: &Facts, least: u64) -> Vec<&DiskFacts> {
     facts
         .disks
         .iter()
