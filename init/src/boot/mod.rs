@@ -37,7 +37,7 @@ pub fn run() -> ! {
     console::use_all();
     let cmdline = kernel_cmdline().unwrap_or_default();
     let mode = read_word(MODE_FILE);
-    prepare(&cmdline);
+    prepare(&cmdline, &mode);
     if mode == "shell" {
         rescue::enter(&["k3OS was started with `rescue` or k3os.mode=shell; no service runs."]);
     }
@@ -45,7 +45,7 @@ pub fn run() -> ! {
 }
 
 /// Everything before the services. Each step is by itself: a machine that lacks one of them can still be logged into.
-fn prepare(cmdline: &str) {
+fn prepare(cmdline: &str, mode: &str) {
     let mut steps = Steps::new("boot");
     steps.optional(
         "mounting the kernel's other file systems",
@@ -67,7 +67,7 @@ fn prepare(cmdline: &str) {
         );
     }
     steps.optional("choosing consoles for logins", || {
-        gettys::want(&BootSwitches::from_cmdline(cmdline))
+        gettys::want(&BootSwitches::from_cmdline(cmdline), mode == "install")
     });
 }
 
