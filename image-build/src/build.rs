@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, anyhow};
 use crate::cache::Key;
 use crate::context::Context;
 use crate::debian;
+use crate::grub;
 use crate::initrd;
 use crate::iso;
 use crate::kernel::{self, Kernel};
@@ -144,19 +145,15 @@ fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<
         squashfs::write(ctx, &parts.tools, "squashfs", usr, &rootfs)
     })?;
     let kubernetes = kubernetes::kubernetes_version(ctx)?;
-    let files = [
-        ("vmlinuz", vmlinuz.as_path()),
-        ("initrd", &initrd),
-        ("rootfs.squashfs", &rootfs),
-    ];
-    let text = Manifest::of(&ctx.release, &parts.kernel.version, &kubernetes, &files)?.text()?;
-    fs::write(&manifest, text).context("writing the manifest")?;
-    let files = [
+    let mut files = vec![
         ("vmlinuz", vmlinuz),
         ("initrd", initrd),
         ("rootfs.squashfs", rootfs),
-        ("manifest.json", manifest),
     ];
+    files.extend(grub::disk_images(ctx, &parts.tools, &at("grub"))?);
+    let text = Manifest::of(&ctx.release, &parts.kernel.version, &kubernetes, &files)?.text()?;
+    fs::write(&manifest, text).context("writing the manifest")?;
+    files.push(("manifest.json", manifest));
     let medium = format!("k3os-{arch}.iso");
     ctx.progress.timed("iso", || {
         iso::write(ctx, &parts.tools, &files, scratch, &at(&medium))

@@ -1,6 +1,6 @@
 //! GRUB: its menu on the medium, and its two core images with what they need built in, for BIOS and for UEFI.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -48,6 +48,11 @@ const CONSOLES: &str = "console=tty1 console=ttyS0,115200 quiet loglevel=5";
 pub const EARLY: &str =
     "search --no-floppy --set=root --label K3OS\nset prefix=($root)/boot/grub\n";
 
+/// The first commands of the core images on an installed disk. The state partition of the disk that was booted from comes first,
+/// which the prefix names; where it is not that one, any with the label will do.
+pub const EARLY_DISK: &str = "search --no-floppy --set=root --label K3OS_STATE --hint $root\n\
+                              set prefix=($root)/boot/grub\n";
+
 /// An entry of the menu.
 struct Item {
     title: &'static str,
@@ -92,19 +97,47 @@ pub enum Core {
     BiosCd,
     /// UEFI program.
     Efi,
+    /// For the BIOS-boot partition of a disk.
+    BiosDisk,
+    /// UEFI program for a disk.
+    EfiDisk,
+}
+
+impl Core {
+    /// grub-mkimage's name of the form.
+    fn format(self) -> &'static str {
+        match self {
+            Core::BiosCd => "i386-pc-eltorito",
+            Core::BiosDisk => "i386-pc",
+            Core::Efi | Core::EfiDisk => "x86_64-efi",
+        }
+    }
+
+    /// The folder of its modules, and those that only this firmware has.
+    fn modules(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Core::BiosCd | Core::BiosDisk => ("i386-pc", BIOS_MODULES),
+            Core::Efi | Core::EfiDisk => ("x86_64-efi", EFI_MODULES),
+        }
+    }
+
+    /// Where its menu is. On a disk, the state partition's number is that of the installer's layout.
+    fn prefix(self) -> &'static str {
+        match self {
+            Core::BiosCd | Core::Efi => "/boot/grub",
+            Core::BiosDisk | Core::EfiDisk => "(,gpt3)/boot/grub",
+        }
+    }
 }
 
 /// Makes a core image that starts with `early`.
 pub fn core(ctx: &Context, tools: &Tools, kind: Core, early: &Path, target: &Path) -> Result<()> {
-    let (format, folder, extra) = match kind {
-        Core::BiosCd => ("i386-pc-eltorito", "i386-pc", BIOS_MODULES),
-        Core::Efi => ("x86_64-efi", "x86_64-efi", EFI_MODULES),
-    };
+    let (format, (folder, extra)) = (kind.format(), kind.modules());
     let mut command = tools.command("grub-mkimage");
     command
         .arg("-d")
         .arg(tools.path(&format!("usr/lib/grub/{folder}")))
-        .args(["-O", format, "-p", "/boot/grub"]);
+        .args(["-O", format, "-p", kind.prefix()]);
     command
         .arg("-c")
         .arg(early)
@@ -112,9 +145,28 @@ pub fn core(ctx: &Context, tools: &Tools, kind: Core, early: &Path, target: &Pat
         .arg(target)
         .args(MODULES)
         .args(extra);
-    run(&ctx.progress, "iso", &mut command)
+    run(&ctx.progress, "grub", &mut command)
         .map(|_| ())
         .with_context(|| format!("making GRUB's image for {format}"))
+}
+
+/// GRUB's images for disks, which belong to the release: names in its folder, and files in `folder`.
+pub fn disk_images(
+    ctx: &Context,
+    tools: &Tools,
+    folder: &Path,
+) -> Result<Vec<(&'static str, PathBuf)>> {
+    std::fs::create_dir_all(folder).context("making a folder for GRUB's images")?;
+    let at = |name: &str| folder.join(name);
+    let early = at("early.cfg");
+    std::fs::write(&early, EARLY_DISK).context("writing GRUB's first commands")?;
+    core(ctx, tools, Core::BiosDisk, &early, &at("core.img"))?;
+    core(ctx, tools, Core::EfiDisk, &early, &at("grubx64.efi"))?;
+    std::fs::copy(tools.path("usr/lib/grub/i386-pc/boot.img"), at("boot.img"))
+        .context("copying GRUB's boot.img")?;
+    let names = ["grub/boot.img", "grub/core.img", "grub/grubx64.efi"];
+    let file = |name: &'static str| (name, folder.join(name.trim_start_matches("grub/")));
+    Ok(names.map(file).to_vec())
 }
 
 #[cfg(test)]

@@ -7,10 +7,14 @@
 pub mod block;
 pub mod boot_events;
 pub mod console;
+pub mod content;
+pub mod disk;
+pub mod gpt;
 pub mod loopdev;
 pub mod modules;
 pub mod mount;
 pub mod net;
+pub mod partition;
 pub mod power;
 pub mod shell;
 pub mod space;

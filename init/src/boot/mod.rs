@@ -46,7 +46,7 @@ pub fn run() -> ! {
     if mode != SHELL {
         read_ahead::start();
     }
-    prepare(&cmdline);
+    prepare(&cmdline, &mode);
     if mode == SHELL {
         rescue::enter(&["k3OS was started with `rescue` or k3os.mode=shell; no service runs."]);
     }
@@ -54,7 +54,7 @@ pub fn run() -> ! {
 }
 
 /// Everything before the services. Each step is by itself: a machine that lacks one of them can still be logged into.
-fn prepare(cmdline: &str) {
+fn prepare(cmdline: &str, mode: &str) {
     let mut steps = Steps::new("boot");
     steps.optional(
         "mounting the kernel's other file systems",
@@ -77,7 +77,7 @@ fn prepare(cmdline: &str) {
         );
     }
     steps.optional("choosing consoles for logins", || {
-        gettys::want(&BootSwitches::from_cmdline(cmdline))
+        gettys::want(&BootSwitches::from_cmdline(cmdline), mode == "install")
     });
 }
 

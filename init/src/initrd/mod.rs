@@ -1,5 +1,6 @@
 //! The first stage: `/init` in the initramfs.
 
+pub mod grow;
 mod mode;
 mod release;
 mod root;
@@ -60,6 +61,15 @@ fn boot(steps: &mut Steps) -> Result<std::convert::Infallible, StepFailure> {
         volumes::find(wanted, &listener, &mut loader)
     })?;
     let mounted = steps.required("mounting them", || mount_volumes(&found, &mut loader))?;
+    if let Some(state) = &found.state
+        && mounted.state
+        && found.mode == Mode::Disk
+        && grow::is_wanted(Path::new(STATE))
+    {
+        steps.optional("growing the state partition to the disk's end", || {
+            grow::grow(&state.device, Path::new(STATE))
+        });
+    }
     let squashfs = steps.required("checking the release", || {
         let version = release::own_version()?;
         release::find_squashfs(&version, &mounted.places())

@@ -1,6 +1,7 @@
 //! `k3os COMMAND`.
 
 mod config;
+mod install;
 
 use std::ffi::OsString;
 use std::fs;
@@ -27,6 +28,8 @@ enum Command {
     /// Apply the configuration (the runtime phase unless a flag says another), or show it
     #[command(visible_alias = "cfg")]
     Config(config::ConfigArguments),
+    /// Put this release onto a disk
+    Install(install::InstallArguments),
     /// Show where the time of this boot went
     BootReport {
         /// How to print it
@@ -88,6 +91,7 @@ pub fn main(arguments: &[OsString]) -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Config(arguments) => config::main(&arguments),
+        Command::Install(arguments) => install::main(&arguments),
         Command::BootReport { output } => boot_report(output),
         Command::Logs {
             follow,

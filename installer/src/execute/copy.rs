@@ -1,0 +1,145 @@
+//! The release and the files beside it, onto the state partition and back.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use system::durable::{self, Content, sync_folder};
+
+use super::work::Work;
+use crate::grub::Environment;
+use crate::manifest::{self, CHUNK, NAME};
+use crate::progress::Reporter;
+use crate::steps::NewFile;
+
+const RELEASES: &str = "k3os/system/releases";
+const ENVIRONMENT: &str = "boot/grub/grubenv";
+/// Where data of the installed system are; made here so that they are on the disk from the beginning.
+const DATA: &str = "k3os/data/opt";
+
+/// Compares the release with its manifest, before anything is written.
+pub(super) fn check_source(work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
+    check_all(work, &work.plan.source, reporter)
+}
+
+/// Compares what was written with the manifest, read from the disk.
+pub(super) fn read_back(work: &mut Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
+    work.mount_fresh()?;
+    check_all(work, &folder(work), reporter)
+        .context("the disk or the medium is broken: what was written is not what is read")
+}
+
+fn check_all(work: &Work<'_>, folder: &Path, reporter: &mut dyn Reporter) -> Result<()> {
+    let release = &work.plan.release;
+    let (mut done, total) = (0, release.size());
+    for file in &release.files {
+        manifest::check(&folder.join(&file.name), file, &mut |piece| {
+            done += piece.len() as u64;
+            reporter.bytes(done, total);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Copies the release beside the others, under another name until it is complete and on the disk.
+pub(super) fn release(work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
+    let release = &work.plan.release;
+    let releases = work.target.join(RELEASES);
+    let incoming = releases.join(format!(".incoming-{}", release.version));
+    make_folder(&releases)?;
+    make_folder(&work.target.join(DATA))?;
+    remove(&incoming)?;
+    let (mut done, total) = (0, release.size());
+    for file in &release.files {
+        let target = incoming.join(&file.name);
+        make_folder(target.parent().unwrap_or(&incoming))?;
+        copy(&release.path(&file.name), &target, &mut |count| {
+            done += count;
+            reporter.bytes(done, total);
+        })?;
+    }
+    copy_manifest(&release.path(NAME), &incoming.join(NAME))?;
+    settle(&incoming, &folder(work), &releases)
+}
+
+/// Copies one file onto the disk. What arrives there is compared when it is read back, not twice.
+fn copy(from: &Path, to: &Path, copied: &mut dyn FnMut(u64)) -> Result<()> {
+    let reading = || format!("reading {}", from.display());
+    let writing = || format!("writing {}", to.display());
+    let mut source = File::open(from).with_context(reading)?;
+    let mut target = File::create(to).with_context(writing)?;
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let count = source.read(&mut buffer).with_context(reading)?;
+        let piece = buffer.get(..count).unwrap_or_default();
+        if piece.is_empty() {
+            return target.sync_all().with_context(writing);
+        }
+        target.write_all(piece).with_context(writing)?;
+        copied(piece.len() as u64);
+    }
+}
+
+fn copy_manifest(from: &Path, to: &Path) -> Result<()> {
+    let bytes = fs::read(from).with_context(|| format!("reading {}", from.display()))?;
+    durable::write(&content(to, &bytes, 0o644)).map(drop)
+}
+
+/// Gives a complete release its name; one of the same version that was there goes.
+fn settle(incoming: &Path, name: &Path, releases: &Path) -> Result<()> {
+    let syncing = || format!("writing {} to disk", releases.display());
+    sync_folder(incoming).with_context(syncing)?;
+    sync_folder(&incoming.join("grub")).with_context(syncing)?;
+    let version = name.file_name().unwrap_or_default().to_string_lossy();
+    let old = releases.join(format!(".old-{version}"));
+    remove(&old)?;
+    if name.exists() {
+        fs::rename(name, &old).with_context(|| format!("renaming {}", name.display()))?;
+    }
+    fs::rename(incoming, name).with_context(|| format!("renaming {}", incoming.display()))?;
+    sync_folder(releases).with_context(syncing)?;
+    remove(&old)
+}
+
+/// Writes configuration and menu.
+pub(super) fn files(work: &Work<'_>, files: &[NewFile]) -> Result<()> {
+    files.iter().try_for_each(|file| {
+        let path = work.target.join(&file.path);
+        durable::write(&content(&path, &file.bytes, file.mode)).map(drop)
+    })
+}
+
+/// Changes the environment block; what else is in one that was there stays.
+pub(super) fn select(work: &Work<'_>, version: &str) -> Result<()> {
+    let path = work.target.join(ENVIRONMENT);
+    let mut environment = Environment::parse(&fs::read(&path).unwrap_or_default());
+    environment.select(version);
+    let bytes = environment.bytes().map_err(|error| anyhow!(error))?;
+    durable::write(&content(&path, &bytes, 0o644)).map(drop)
+}
+
+fn folder(work: &Work<'_>) -> PathBuf {
+    work.target.join(RELEASES).join(&work.plan.release.version)
+}
+
+fn content<'a>(path: &'a Path, bytes: &'a [u8], mode: u32) -> Content<'a> {
+    Content {
+        path,
+        bytes,
+        mode,
+        owner: (None, None),
+    }
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).with_context(|| format!("making {}", path.display()))
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        result => result.with_context(|| format!("removing {}", folder.display())),
+    }
+}

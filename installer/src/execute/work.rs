@@ -1,0 +1,117 @@
+//! An installation under way: what is mounted, what was begun, and how it is undone.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use nix::fcntl::{Flock, FlockArg};
+use system::mount::{self, Flags, Mount};
+use system::{gpt, partition};
+
+use crate::grub::UNFINISHED;
+use crate::layout::Slice;
+use crate::plan::Plan;
+
+/// The state of an installation.
+pub(super) struct Work<'a> {
+    pub(super) plan: &'a Plan,
+    /// Where the state partition is mounted.
+    pub(super) target: PathBuf,
+    /// What is mounted there.
+    pub(super) mounted: Option<PathBuf>,
+    /// The new partitions, once the kernel knows them.
+    pub(super) slices: Vec<Slice>,
+    /// The old content is gone, and the new one not yet complete.
+    pub(super) erased: bool,
+    /// udev reads a disk's table anew when somebody closes it, unless it is locked. That would take the partitions away, of
+    /// which the table does not tell yet.
+    _lock: Flock<File>,
+}
+
+impl<'a> Work<'a> {
+    /// Locks the disk and clears up after an installation that was cut off.
+    pub(super) fn begin(plan: &'a Plan, scratch: &Path) -> Result<Self> {
+        let target = scratch.join("target");
+        fs::create_dir_all(&target).with_context(|| format!("making {}", target.display()))?;
+        mount::unmount(&target)?;
+        let lock = lock(&plan.disk)?;
+        Ok(Self {
+            plan,
+            target,
+            mounted: None,
+            slices: Vec::new(),
+            erased: false,
+            _lock: lock,
+        })
+    }
+
+    /// Mounts the state partition.
+    pub(super) fn mount(&mut self, device: &Path) -> Result<()> {
+        Mount::device(device, &self.target, "ext4")
+            .with_flags(Flags::MS_NODEV | Flags::MS_NOSUID | Flags::MS_NOEXEC)
+            .perform()?;
+        self.mounted = Some(device.to_path_buf());
+        Ok(())
+    }
+
+    /// Mounts it read-only, so that what is read comes from the disk.
+    pub(super) fn mount_fresh(&mut self) -> Result<()> {
+        let device = self.unmount()?.context("nothing is mounted")?;
+        partition::drop_cache(&device)?;
+        Mount::device(&device, &self.target, "ext4")
+            .with_flags(Flags::MS_RDONLY)
+            .perform()?;
+        self.mounted = Some(device);
+        Ok(())
+    }
+
+    /// Unmounts, which writes everything to disk. Gives what was mounted.
+    pub(super) fn unmount(&mut self) -> Result<Option<PathBuf>> {
+        if self.mounted.is_some() {
+            mount::unmount(&self.target)?;
+        }
+        Ok(self.mounted.take())
+    }
+
+    /// Ends well.
+    pub(super) fn finish(mut self) -> Result<()> {
+        let device = self.unmount()?;
+        device.map_or(Ok(()), |device| partition::drop_cache(&device))
+    }
+
+    /// Ends badly: nothing mounted, and a disk that was erased holds nothing that looks like a system.
+    pub(super) fn abandon(&mut self) -> Result<()> {
+        let unmounted = self.unmount().map(drop);
+        if !self.erased {
+            return unmounted;
+        }
+        let (disk, sector) = (&self.plan.disk, self.plan.sector);
+        let destroyed = gpt::destroy(disk, sector, UNFINISHED);
+        let forgotten = self
+            .slices
+            .iter()
+            .try_for_each(|slice| partition::remove(disk, slice.number));
+        unmounted.and(destroyed).and(forgotten)
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        // Only after a panic is anything mounted here; the next installation would clear up as well.
+        let _ = self.unmount();
+    }
+}
+
+fn lock(disk: &Path) -> Result<Flock<File>> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(disk)
+        .with_context(|| format!("opening {} for writing", disk.display()))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
+        anyhow!(
+            "locking {}: {error}; another program works on this disk, end it first",
+            disk.display()
+        )
+    })
+}

@@ -1,0 +1,195 @@
+//! From request and facts to steps, or to reasons why not. Pure.
+
+mod target;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use system::disk::partition_device;
+
+use crate::facts::Facts;
+use crate::grub;
+use crate::layout;
+use crate::manifest::Release;
+use crate::refusal::Refusal;
+use crate::request::{Finish, Request};
+use crate::settings::Settings;
+use crate::steps::{NewFile, Step};
+use target::Target;
+pub(crate) use target::candidates;
+
+/// What will be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The disk, in words.
+    pub target: String,
+    /// The whole disk.
+    pub disk: PathBuf,
+    /// Bytes of a sector of it.
+    pub sector: u64,
+    /// The folder of the release.
+    pub source: PathBuf,
+    /// Where the configuration comes from, in words.
+    pub configuration: String,
+    /// Whether everything on the disk is lost.
+    pub erases: bool,
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// What happens afterwards.
+    pub finish: Finish,
+    /// The release.
+    #[serde(skip)]
+    pub release: Release,
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// Everything that speaks against it; nothing is to be done then.
+pub fn plan(request: &Request, facts: &Facts, settings: &Settings) -> Result<Plan, Vec<Refusal>> {
+    let mut refusals = unsupported(request);
+    let release = match &facts.release {
+        Ok(release) => {
+            refusals.extend(incomplete(release));
+            release
+        }
+        Err(error) => {
+            refusals.push(Refusal::new(
+                error.clone(),
+                "start the machine from the ISO, where the release is",
+            ));
+            return Err(refusals);
+        }
+    };
+    match target::find(request, facts, release) {
+        Ok(target) if refusals.is_empty() => Ok(Plan::of(request, &target, release, settings)),
+        Ok(_) => Err(refusals),
+        Err(more) => {
+            refusals.extend(more);
+            Err(refusals)
+        }
+    }
+}
+
+fn unsupported(request: &Request) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    if request.takeover {
+        refusals.push(Refusal::new(
+            "this release cannot take over another system yet",
+            "install to a disk of its own, or leave --takeover out",
+        ));
+    }
+    if let Some(url) = &request.iso_url {
+        refusals.push(Refusal::new(
+            format!("this release cannot install {url} yet, only itself"),
+            "start the machine from that ISO and install there, or leave the ISO's URL out",
+        ));
+    }
+    refusals
+}
+
+fn incomplete(release: &Release) -> Option<Refusal> {
+    let missing = release.missing();
+    let what = format!(
+        "the release in {} lacks {}",
+        release.folder.display(),
+        missing.join(", ")
+    );
+    (!missing.is_empty()).then(|| Refusal::new(what, "write the medium again from a released ISO"))
+}
+
+impl Plan {
+    fn of(request: &Request, target: &Target, release: &Release, settings: &Settings) -> Self {
+        let mut steps = vec![Step::CheckRelease {
+            version: release.version.clone(),
+            size: release.size(),
+        }];
+        steps.extend(target.prepare());
+        steps.push(Step::Copy {
+            version: release.version.clone(),
+            size: release.size(),
+        });
+        steps.push(Step::Write {
+            files: files(request, target, settings),
+        });
+        steps.push(Step::Select {
+            version: release.version.clone(),
+        });
+        steps.push(Step::ReadBack {
+            size: release.size(),
+        });
+        steps.extend(target.complete());
+        Self {
+            target: target.words(),
+            disk: target.disk().to_path_buf(),
+            sector: target.sector(),
+            source: release.folder.clone(),
+            configuration: settings.origin.clone(),
+            erases: target.erases(),
+            steps,
+            finish: request.finish,
+            release: release.clone(),
+        }
+    }
+
+    /// The partition that the release goes to.
+    pub fn state_device(&self) -> PathBuf {
+        let mounted = self.steps.iter().find_map(|step| match step {
+            Step::Mount { device } => Some(device.clone()),
+            _ => None,
+        });
+        mounted.unwrap_or_else(|| partition_device(&self.disk, layout::STATE_NUMBER))
+    }
+
+    /// The plan in words, one line for each step.
+    pub fn text(&self) -> String {
+        let mut lines = vec![
+            format!("Disk: {}", self.target),
+            format!(
+                "Release: {} from {}",
+                self.release.version,
+                self.source.display()
+            ),
+            format!("Configuration: {}", self.configuration),
+            "Steps:".to_owned(),
+        ];
+        for (number, step) in (1..).zip(&self.steps) {
+            lines.push(format!("{number:3}. {}", step.words()));
+        }
+        lines.push(match self.finish {
+            Finish::Stay => "Then: nothing more; start the machine again when you like".to_owned(),
+            Finish::Reboot => "Then: the machine starts again".to_owned(),
+            Finish::PowerOff => "Then: the machine is switched off".to_owned(),
+        });
+        lines.join("\n") + "\n"
+    }
+}
+
+fn files(request: &Request, target: &Target, settings: &Settings) -> Vec<NewFile> {
+    let menu = grub::Menu {
+        debug: request.debug,
+        tty: request.tty.clone(),
+    };
+    let file = |path: &str, mode, bytes: Vec<u8>| NewFile {
+        path: path.into(),
+        mode,
+        bytes,
+    };
+    let mut files = vec![
+        // It holds secrets.
+        file(
+            "k3os/system/config.yaml",
+            0o600,
+            settings.text.clone().into_bytes(),
+        ),
+        file("boot/grub/grub.cfg", 0o644, menu.text().into_bytes()),
+    ];
+    if target.erases() {
+        let text = format!("{} {}\n", target.disk().display(), layout::STATE_NUMBER);
+        files.push(file("k3os/system/growpart", 0o644, text.into_bytes()));
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests;

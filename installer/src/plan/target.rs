@@ -1,0 +1,338 @@
+//! Where a release goes: a whole disk that is erased, or a file system that is kept.
+
+use std::path::{Path, PathBuf};
+
+use system::disk::partition_device;
+
+use crate::disk_text;
+use crate::facts::{DiskFacts, Facts, Volume};
+use crate::layout::{self, STATE_LABEL, Slice};
+use crate::manifest::Release;
+use crate::refusal::Refusal;
+use crate::request::Request;
+use crate::selector::{Choice, Selector};
+use crate::size;
+use crate::steps::Step;
+
+/// A place that was found fit.
+pub(super) enum Target<'a> {
+    /// All of this disk.
+    Disk(&'a DiskFacts, [Slice; 3]),
+    /// This file system, which gets the label when it has another.
+    Kept(Volume<'a>),
+}
+
+/// Finds it.
+///
+/// # Errors
+/// Everything that speaks against it.
+pub(super) fn find<'a>(
+    request: &Request,
+    facts: &'a Facts,
+    release: &Release,
+) -> Result<Target<'a>, Vec<Refusal>> {
+    if let Some(error) = &facts.named_wrong {
+        let next = format!("these are there:\n{}", disk_text::list(&facts.disks));
+        return Err(vec![Refusal::new(error.clone(), next)]);
+    }
+    if request.no_format {
+        return kept(request, facts, release);
+    }
+    let least = layout::least_size(release);
+    let disk = chosen(request, facts, least).map_err(|refusal| vec![refusal])?;
+    let refusals = objections(disk, facts, least);
+    if refusals.is_empty() {
+        Ok(Target::Disk(disk, layout::divide(disk.disk.size)))
+    } else {
+        Err(refusals)
+    }
+}
+
+/// The disks that could be installed to now.
+pub(crate) fn candidates(facts: &Facts, least: u64) -> Vec<&DiskFacts> {
+    facts
+        .disks
+        .iter()
+        .filter(|disk| blocked(disk, facts, least).is_empty())
+        .collect()
+}
+
+fn chosen<'a>(request: &Request, facts: &'a Facts, least: u64) -> Result<&'a DiskFacts, Refusal> {
+    let candidates = candidates(facts, least);
+    let Some(selector) = &request.device else {
+        let next = format!(
+            "name one by --device or k3os.install.device:\n{}",
+            disk_text::list(candidates)
+        );
+        return Err(Refusal::new("no disk was named", next));
+    };
+    if let Selector::Path(path) = selector
+        && let Some(disk) = disk_of_partition(facts, path)
+    {
+        let what = format!("{} is a partition", path.display());
+        let next = format!(
+            "name the whole disk, {}, or use --no-format to keep the partition's file system",
+            disk.display()
+        );
+        return Err(Refusal::new(what, next));
+    }
+    match selector.choose(&facts.disks, &candidates) {
+        Choice::One(disk) => Ok(disk),
+        Choice::None => Err(Refusal::new(
+            format!("no disk is {selector}"),
+            format!("these are there:\n{}", disk_text::list(&facts.disks)),
+        )),
+        Choice::Several(disks) => Err(Refusal::new(
+            format!("several disks are {selector}"),
+            format!(
+                "name one of them by its path or serial number:\n{}",
+                disk_text::list(disks)
+            ),
+        )),
+    }
+}
+
+fn disk_of_partition<'a>(facts: &'a Facts, path: &Path) -> Option<&'a Path> {
+    let has = |disk: &&DiskFacts| disk.partitions.iter().any(|(p, _)| p.device == path);
+    facts
+        .disks
+        .iter()
+        .find(has)
+        .map(|disk| disk.disk.device.as_path())
+}
+
+/// Why this disk must not be erased.
+fn objections(disk: &DiskFacts, facts: &Facts, least: u64) -> Vec<Refusal> {
+    let mut refusals = blocked(disk, facts, least);
+    let elsewhere = facts
+        .states()
+        .into_iter()
+        .find(|volume| volume.disk.disk.device != disk.disk.device);
+    if let Some(other) = elsewhere {
+        refusals.push(Refusal::new(
+            format!(
+                "{} is labelled {STATE_LABEL} too, and two of them in one machine are mistaken for one another",
+                other.device.display()
+            ),
+            format!(
+                "take that disk out, or label it anew: e2label {} OLD_STATE",
+                other.device.display()
+            ),
+        ));
+    }
+    refusals
+}
+
+/// What is wrong with the disk itself.
+fn blocked(disk: &DiskFacts, facts: &Facts, least: u64) -> Vec<Refusal> {
+    let name = disk.disk.device.display();
+    let mut refusals = Vec::new();
+    if facts.is_medium(disk) {
+        refusals.push(Refusal::new(
+            format!("{name} is the disk that the release comes from"),
+            "choose another one",
+        ));
+    } else if !disk.in_use.is_empty() {
+        refusals.push(Refusal::new(
+            format!("{name} is in use: {}", disk.in_use.join(", ")),
+            "unmount it first (umount, swapoff), or choose another disk",
+        ));
+    }
+    if disk.disk.read_only {
+        refusals.push(Refusal::new(
+            format!("{name} is read-only"),
+            "release its write protection, or choose another disk",
+        ));
+    }
+    if disk.disk.size < least {
+        refusals.push(Refusal::new(
+            format!(
+                "{name} is too small: it has {}, and {} are needed",
+                size::show(disk.disk.size),
+                size::show(least)
+            ),
+            "choose a larger disk",
+        ));
+    }
+    if ![512, 4096].contains(&disk.disk.sector) {
+        refusals.push(Refusal::new(
+            format!("{name} has sectors of {} bytes", disk.disk.sector),
+            "choose a disk whose sectors have 512 or 4096 bytes",
+        ));
+    }
+    refusals
+}
+
+/// The file system to keep: the labelled one, else the named one.
+fn kept<'a>(
+    request: &Request,
+    facts: &'a Facts,
+    release: &Release,
+) -> Result<Target<'a>, Vec<Refusal>> {
+    let volume = kept_volume(request, facts).map_err(|refusal| vec![refusal])?;
+    let name = volume.device.display();
+    let mut refusals = Vec::new();
+    if volume.disk.disk.read_only {
+        refusals.push(Refusal::new(
+            format!("{name} is read-only"),
+            "release its write protection",
+        ));
+    }
+    let prefix = format!("{name} is ");
+    if let Some(used) = volume.disk.in_use.iter().find(|u| u.starts_with(&prefix)) {
+        refusals.push(Refusal::new(
+            used.clone(),
+            "unmount it first; a system that runs from it is upgraded, not installed again",
+        ));
+    }
+    let (free, least) = (
+        volume.content.free.unwrap_or(0),
+        layout::least_free(release),
+    );
+    if free < least {
+        refusals.push(Refusal::new(
+            format!(
+                "{name} has {} free, and {} are needed",
+                size::show(free),
+                size::show(least)
+            ),
+            "delete something on it, for instance an old release below /k3os/system/releases, or let it be formatted",
+        ));
+    }
+    if refusals.is_empty() {
+        Ok(Target::Kept(volume))
+    } else {
+        Err(refusals)
+    }
+}
+
+fn kept_volume<'a>(request: &Request, facts: &'a Facts) -> Result<Volume<'a>, Refusal> {
+    let labelled = facts.states();
+    let named: Vec<Volume> = match &request.device {
+        None => labelled.clone(),
+        Some(selector) => named_volumes(selector, facts),
+    };
+    let foreign = |volume: &&Volume| named.iter().all(|n| n.device != volume.device);
+    if let Some(other) = labelled.iter().find(foreign) {
+        return Err(Refusal::new(
+            format!(
+                "{} is labelled {STATE_LABEL}, but is not the one that was named",
+                other.device.display()
+            ),
+            "name it, or take its label away with e2label",
+        ));
+    }
+    let fit: Vec<&Volume> = if labelled.is_empty() {
+        named.iter().filter(|v| v.content.kind == "ext4").collect()
+    } else {
+        labelled.iter().collect()
+    };
+    match fit.as_slice() {
+        [one] => Ok(**one),
+        [] => Err(Refusal::new(
+            format!("there is no ext4 file system labelled {STATE_LABEL} to keep"),
+            format!(
+                "name a partition with ext4 by --device, or leave --no-format out; these are there:\n{}",
+                disk_text::list(&facts.disks)
+            ),
+        )),
+        [first, second, ..] => Err(Refusal::new(
+            format!(
+                "{} and {} could both be kept",
+                first.device.display(),
+                second.device.display()
+            ),
+            "name one partition, and take the label K3OS_STATE away from the other with e2label",
+        )),
+    }
+}
+
+/// The file systems on what was named: one of a partition, or all of a disk.
+fn named_volumes<'a>(selector: &Selector, facts: &'a Facts) -> Vec<Volume<'a>> {
+    if let Selector::Path(path) = selector {
+        let mut all = facts.disks.iter().flat_map(DiskFacts::volumes);
+        let partition = all.find(|v| v.device == path && v.disk.disk.device != *path);
+        if let Some(volume) = partition {
+            return vec![volume];
+        }
+    }
+    let everything: Vec<&DiskFacts> = facts.disks.iter().collect();
+    match selector.choose(&facts.disks, &everything) {
+        Choice::One(disk) => disk.volumes().collect(),
+        Choice::None | Choice::Several(_) => Vec::new(),
+    }
+}
+
+impl Target<'_> {
+    fn disk_facts(&self) -> &DiskFacts {
+        match self {
+            Self::Disk(disk, _) => disk,
+            Self::Kept(volume) => volume.disk,
+        }
+    }
+
+    pub(super) fn disk(&self) -> &Path {
+        &self.disk_facts().disk.device
+    }
+
+    pub(super) fn sector(&self) -> u64 {
+        self.disk_facts().disk.sector
+    }
+
+    pub(super) fn erases(&self) -> bool {
+        matches!(self, Self::Disk(..))
+    }
+
+    /// The target in words.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Disk(disk, _) => format!("{} (will be erased)", disk_text::line(disk)),
+            Self::Kept(volume) => format!(
+                "{} of {} (its files are kept)",
+                volume.device.display(),
+                disk_text::line(volume.disk)
+            ),
+        }
+    }
+
+    /// The steps until the state partition is mounted.
+    pub(super) fn prepare(&self) -> Vec<Step> {
+        match self {
+            Self::Disk(facts, slices) => {
+                let disk = &facts.disk.device;
+                let part = |number| partition_device(disk, number);
+                let device = disk.clone();
+                let state = part(layout::STATE_NUMBER);
+                vec![
+                    Step::Erase {
+                        device: device.clone(),
+                    },
+                    Step::Divide {
+                        device,
+                        slices: slices.to_vec(),
+                    },
+                    Step::LoaderBios { device: part(1) },
+                    Step::LoaderUefi { device: part(2) },
+                    Step::FormatState {
+                        device: state.clone(),
+                    },
+                    Step::Mount { device: state },
+                ]
+            }
+            Self::Kept(volume) => {
+                let device: PathBuf = volume.device.into();
+                let label = (volume.content.label != STATE_LABEL).then(|| Step::Label {
+                    device: device.clone(),
+                });
+                label.into_iter().chain([Step::Mount { device }]).collect()
+            }
+        }
+    }
+
+    /// The steps after everything was read back.
+    pub(super) fn complete(&self) -> Option<Step> {
+        self.erases().then(|| Step::Commit {
+            device: self.disk().to_path_buf(),
+        })
+    }
+}

@@ -1,0 +1,216 @@
+//! The configuration that the installed system gets: fetched or taken over from this machine, and validated before anything is
+//! written.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use config::{Config, Secret, Severity, Source, SourceKind};
+use sha_crypt::{PasswordHasher, ShaCrypt};
+use system::command::{self, CommandLine};
+
+use crate::refusal::Refusal;
+
+/// How long a download may take, tries included.
+const LIMIT: Duration = Duration::from_secs(180);
+/// What curl may fetch.
+const SCHEMES: [&str; 5] = ["http", "https", "ftp", "tftp", "file"];
+
+/// The configuration to install.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The text of `config.yaml`.
+    pub text: String,
+    /// Where it comes from, in words.
+    pub origin: String,
+}
+
+impl Settings {
+    /// Fetches a file or URL and validates it. Gives warnings besides.
+    ///
+    /// # Errors
+    /// When it cannot be had, or has errors: each of them with line and key.
+    pub fn fetch(source: &str, scratch: &Path) -> Result<(Self, Vec<String>), Vec<Refusal>> {
+        let bytes = read(source, scratch).map_err(|error| {
+            let next = "check path or URL, and the network (connmanctl services)";
+            vec![Refusal::new(format!("{error:#}"), next)]
+        })?;
+        validate(source, bytes)
+    }
+
+    /// The configuration that this machine runs with, as a file. The password is hashed.
+    ///
+    /// # Errors
+    /// When the password cannot be hashed.
+    pub fn of_machine(mut config: Config, salt: &[u8; 12]) -> Result<Self> {
+        config.k3os.install = config::Install::default();
+        let password = config.k3os.password.reveal();
+        if !password.is_empty() && !password.starts_with('$') {
+            config.k3os.password = Secret::new(hash(password, salt)?);
+        }
+        Ok(Self {
+            text: config::dump::yaml(&config),
+            origin: "this machine's, with what was answered and the kernel command line's keys"
+                .into(),
+        })
+    }
+}
+
+/// A password in the form of /etc/shadow.
+///
+/// # Errors
+/// When the library refuses it.
+pub fn hash(clear: &str, salt: &[u8; 12]) -> Result<String> {
+    let hash = ShaCrypt::SHA512.hash_password_with_salt(clear.as_bytes(), salt);
+    hash.map(|hash| hash.as_str().to_owned())
+        .map_err(|error| anyhow!("hashing the password: {error}"))
+}
+
+fn validate(source: &str, bytes: Vec<u8>) -> Result<(Settings, Vec<String>), Vec<Refusal>> {
+    let loaded = config::load(&[Source {
+        name: source.to_owned(),
+        kind: SourceKind::File,
+        bytes: bytes.clone(),
+    }]);
+    let is_error = |problem: &&config::Problem| problem.severity == Severity::Error;
+    let errors: Vec<Refusal> = loaded
+        .problems
+        .iter()
+        .filter(is_error)
+        .map(|problem| Refusal::new(problem.to_string(), "correct the configuration"))
+        .collect();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let what = format!("{source} is no text: {error}");
+        vec![Refusal::new(what, "give a configuration in YAML")]
+    })?;
+    let warnings = loaded.problems.iter().map(ToString::to_string).collect();
+    let origin = source.to_owned();
+    Ok((Settings { text, origin }, warnings))
+}
+
+fn read(source: &str, scratch: &Path) -> Result<Vec<u8>> {
+    let Some((scheme, _)) = source.split_once("://") else {
+        return bounded(Path::new(source)).with_context(|| format!("reading {source}"));
+    };
+    if !SCHEMES.contains(&scheme) {
+        bail!(
+            "fetching {source}: {scheme} is not among {}",
+            SCHEMES.join(", ")
+        );
+    }
+    fs::create_dir_all(scratch).with_context(|| format!("making {}", scratch.display()))?;
+    let target = scratch.join("config.fetched");
+    let fetched = download(source, &target).and_then(|()| bounded(&target));
+    // It may hold secrets.
+    let _ = fs::remove_file(&target);
+    fetched.with_context(|| format!("fetching {source}"))
+}
+
+fn bounded(path: &Path) -> Result<Vec<u8>> {
+    let size = fs::metadata(path)?.len();
+    if size > config::yaml::MAX_BYTES as u64 {
+        bail!("it has {size} bytes, more than a configuration may have");
+    }
+    Ok(fs::read(path)?)
+}
+
+/// curl knows the system's certificates and every scheme that k3OS took.
+fn download(url: &str, target: &Path) -> Result<()> {
+    let words = [
+        "curl",
+        "--fail",
+        "--silent",
+        "--show-error",
+        "--location",
+        "--retry",
+        "5",
+        "--retry-delay",
+        "2",
+        "--retry-connrefused",
+        "--connect-timeout",
+        "15",
+        "--max-filesize",
+        "16777216",
+        "--output",
+    ];
+    let mut words: Vec<String> = words.map(str::to_owned).to_vec();
+    words.extend([target.display().to_string(), "--".into(), url.into()]);
+    let ended = command::run(&CommandLine {
+        words,
+        environment: Default::default(),
+        limit: Some(LIMIT),
+    })?;
+    if !ended.succeeded() {
+        let said = String::from_utf8_lossy(&ended.output);
+        bail!(
+            "curl {}: {}",
+            ended.description(),
+            said.trim().lines().last().unwrap_or("it said nothing")
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fetch(text: &str) -> Result<(Settings, Vec<String>), Vec<Refusal>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.yaml");
+        fs::write(&path, text).unwrap();
+        Settings::fetch(&path.display().to_string(), folder.path())
+    }
+
+    #[test]
+    fn a_good_file_is_kept_as_it_is() {
+        let (settings, warnings) = fetch("hostname: box # mine\n").unwrap();
+        assert_eq!(settings.text, "hostname: box # mine\n");
+        assert!(warnings.is_empty() && settings.origin.ends_with("c.yaml"));
+    }
+
+    #[test]
+    fn errors_refuse_with_their_line_and_warnings_do_not() {
+        let refusals = fetch("hostname: box\nk3os:\n  taints: [x=y:Never]\n").unwrap_err();
+        assert!(refusals[0].what.contains("c.yaml:3"), "{}", refusals[0]);
+        let (_, warnings) = fetch("ssh_authorized_keys: [nonsense]\n").unwrap();
+        assert!(warnings[0].contains("ssh_authorized_keys"), "{warnings:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_refused() {
+        let scratch = tempfile::tempdir().unwrap();
+        let refusal = |source: &str| {
+            Settings::fetch(source, scratch.path())
+                .unwrap_err()
+                .remove(0)
+        };
+        assert!(refusal("/no/such").what.contains("reading /no/such"));
+        assert!(refusal("gopher://x/y").what.contains("gopher is not among"));
+        let missing = refusal("file:///no/such/file");
+        assert!(
+            missing.what.contains("fetching file:///no/such/file"),
+            "{missing}"
+        );
+    }
+
+    #[test]
+    fn the_machine_s_own_configuration_has_no_clear_password_and_no_install_section() {
+        let mut config = Config {
+            hostname: "box".into(),
+            ..Config::default()
+        };
+        config.k3os.password = Secret::new("rancher");
+        config.k3os.install.device = "/dev/sda".into();
+        let settings = Settings::of_machine(config, &[7; 12]).unwrap();
+        assert!(settings.text.contains("hostname: box"), "{}", settings.text);
+        assert!(settings.text.contains("$6$") && !settings.text.contains("rancher\n"));
+        assert!(!settings.text.contains("/dev/sda"));
+        let again = validate("x", settings.text.into_bytes()).unwrap();
+        assert!(again.1.is_empty(), "{:?}", again.1);
+    }
+}

@@ -1,0 +1,243 @@
+//! Disks before, a request, disks after.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use common::{
+    At, DISK, Disk, check_release, install, plan, quiet, ready, release, request, run, text,
+};
+use installer::grub::{Environment, UNFINISHED};
+use system::{disk, gpt};
+
+/// What is true of every freshly installed disk.
+fn check_installed(disk: &Disk, sector: u64, version: &str) {
+    let entries = gpt::read(&disk.device, sector).unwrap().expect("a table");
+    let kinds: Vec<[u8; 16]> = entries.iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, [gpt::BIOS_BOOT, gpt::EFI_SYSTEM, gpt::LINUX_DATA]);
+    assert!(entries[1].size >= 512 << 20 && entries.iter().all(|e| e.start % (1 << 20) == 0));
+    run("e2fsck", &["-fn", text(&disk.partition(3))]);
+    run("fsck.vfat", &["-n", text(&disk.partition(2))]);
+    disk.mounted(3, |root| {
+        check_release(&root.join("k3os/system/releases").join(version));
+        let config = fs::metadata(root.join("k3os/system/config.yaml")).unwrap();
+        assert_eq!(config.mode() & 0o777, 0o600);
+        let environment = fs::read(root.join("boot/grub/grubenv")).unwrap();
+        assert_eq!(
+            Environment::parse(&environment).get("current"),
+            Some(version)
+        );
+        assert!(root.join("boot/grub/grub.cfg").exists());
+        assert!(root.join("k3os/system/growpart").exists());
+    });
+    let first = disk.head(512);
+    assert_eq!(first[0x5c..0x64], (entries[0].start / 512).to_le_bytes());
+    assert_eq!((first[450], first[511]), (0xee, 0xaa));
+}
+
+#[test]
+fn an_empty_disk_becomes_a_system() {
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    install(&disk, release.path(), &mut quiet()).unwrap();
+    check_installed(&disk, 512, "v1.0.0");
+    if Path::new("/usr/sbin/sgdisk").exists() {
+        let said = run("sgdisk", &["-v", text(&disk.file())]);
+        assert!(said.contains("No problems found"), "{said}");
+    }
+}
+
+#[test]
+fn a_disk_with_sectors_of_4096_bytes_becomes_one_too() {
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 4096), release("v1.0.0"));
+    install(&disk, release.path(), &mut quiet()).unwrap();
+    check_installed(&disk, 4096, "v1.0.0");
+}
+
+#[test]
+fn installing_again_leaves_nothing_of_the_first_time() {
+    if !ready() {
+        return;
+    }
+    let (disk, first) = (Disk::new(DISK, 512), release("v1.0.0"));
+    install(&disk, first.path(), &mut quiet()).unwrap();
+    disk.mounted(3, |root| {
+        fs::write(root.join("k3os/data/old"), "x").unwrap()
+    });
+    let second = release("v2.0.0");
+    install(&disk, second.path(), &mut quiet()).unwrap();
+    check_installed(&disk, 512, "v2.0.0");
+    disk.mounted(3, |root| {
+        assert!(!root.join("k3os/data/old").exists());
+        assert!(!root.join("k3os/system/releases/v1.0.0").exists());
+    });
+}
+
+#[test]
+fn a_damaged_release_is_found_before_the_first_write() {
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    fs::write(disk.device.as_path(), b"something of value").unwrap();
+    let before = disk.state();
+    let squashfs = release.path().join("rootfs.squashfs");
+    fs::write(&squashfs, vec![0; 5_000_001]).unwrap();
+    let error = install(&disk, release.path(), &mut quiet()).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("rootfs.squashfs is damaged"),
+        "{error:#}"
+    );
+    assert!(disk.state() == before);
+}
+
+#[test]
+fn a_failure_half_way_leaves_a_disk_that_does_not_boot_and_can_be_installed_again() {
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    let squashfs = release.path().join("rootfs.squashfs");
+    let whole = fs::read(&squashfs).unwrap();
+    let mut breaking = At("copying", || {
+        fs::write(&squashfs, vec![1; 5_000_001]).unwrap()
+    });
+    let error = install(&disk, release.path(), &mut breaking).unwrap_err();
+    assert!(
+        format!("{error:#}")
+            .starts_with("reading 6.2 MB back from the disk: the disk or the medium is broken"),
+        "{error:#}"
+    );
+
+    assert_eq!(gpt::read(&disk.device, 512).unwrap(), None);
+    assert!(disk.head(512).starts_with(UNFINISHED));
+    assert_eq!(disk::open(&disk.device).unwrap().partitions, []);
+    fs::write(&squashfs, whole).unwrap();
+    install(&disk, release.path(), &mut quiet()).unwrap();
+    check_installed(&disk, 512, "v1.0.0");
+}
+
+#[test]
+fn the_table_is_the_last_thing_written() {
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    let mut seen = Vec::new();
+    let device = disk.device.clone();
+    let look = || seen.push(gpt::read(&device, 512).unwrap().is_some());
+    install(&disk, release.path(), &mut At("", look)).unwrap();
+    assert!(
+        seen.len() == 12 && seen.iter().all(|table| !table),
+        "{seen:?}"
+    );
+    assert!(gpt::read(&disk.device, 512).unwrap().is_some());
+}
+
+#[test]
+fn a_file_system_that_is_kept_keeps_its_files() {
+    if !ready() {
+        return;
+    }
+    let (disk, first) = (Disk::new(DISK, 512), release("v1.0.0"));
+    install(&disk, first.path(), &mut quiet()).unwrap();
+    disk.mounted(3, |root| {
+        fs::write(root.join("k3os/data/mine"), "kept").unwrap();
+        fs::remove_file(root.join("k3os/system/growpart")).unwrap();
+    });
+    let loader = fs::read(disk.partition(1)).unwrap();
+    let second = release("v2.0.0");
+    let mut request = request(&disk);
+    request.no_format = true;
+    let plan = plan(&request, &disk, second.path()).expect("a plan");
+    installer::execute(&plan, &disk.folder.path().join("scratch"), &mut quiet()).unwrap();
+
+    assert_eq!(fs::read(disk.partition(1)).unwrap(), loader);
+    disk.mounted(3, |root| {
+        assert_eq!(
+            fs::read_to_string(root.join("k3os/data/mine")).unwrap(),
+            "kept"
+        );
+        for version in ["v1.0.0", "v2.0.0"] {
+            check_release(&root.join("k3os/system/releases").join(version));
+        }
+        let environment = fs::read(root.join("boot/grub/grubenv")).unwrap();
+        let environment = Environment::parse(&environment);
+        assert_eq!(environment.get("current"), Some("v2.0.0"));
+        assert_eq!(environment.get("previous"), Some("v1.0.0"));
+        assert!(!root.join("k3os/system/growpart").exists());
+    });
+}
+
+#[test]
+fn a_bare_ext4_is_labelled_and_filled() {
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    run("mkfs.ext4", &["-q", "-F", text(&disk.device)]);
+    let mut request = request(&disk);
+    request.no_format = true;
+    let plan = plan(&request, &disk, release.path()).expect("a plan");
+    installer::execute(&plan, &disk.folder.path().join("scratch"), &mut quiet()).unwrap();
+    let label = run("e2label", &[text(&disk.device)]);
+    assert_eq!(label.trim(), "K3OS_STATE");
+}
+
+#[test]
+fn a_mounted_disk_is_refused_and_unchanged() {
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    install(&disk, release.path(), &mut quiet()).unwrap();
+    let refusals = disk.mounted(3, |_| {
+        plan(&request(&disk), &disk, release.path()).unwrap_err()
+    });
+    let words = refusals[0].to_string();
+    assert!(
+        words.contains("p3 is mounted on") && words.contains("umount"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_read_only_disk_is_refused() {
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    run("blockdev", &["--setro", text(&disk.device)]);
+    let refusals = plan(&request(&disk), &disk, release.path()).unwrap_err();
+    assert!(refusals[0].what.contains("is read-only"), "{refusals:?}");
+}
+
+#[test]
+fn a_locked_disk_is_left_alone() {
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    let mut holder = Command::new("flock")
+        .args(["-x", text(&disk.device), "-c", "echo locked; sleep 30"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0; 6];
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut said).unwrap();
+    let error = install(&disk, release.path(), &mut quiet()).unwrap_err();
+    let _ = holder.kill();
+    let _ = holder.wait();
+    assert!(
+        format!("{error:#}").contains("another program works on this disk"),
+        "{error:#}"
+    );
+}

@@ -1,0 +1,249 @@
+//! One run of `k3os install`, from the questions to the end.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use config::Config;
+use installer::asking::{self, Console, Operation, Terminal};
+use installer::progress::{Json, Lines, Reporter};
+use installer::request::{Finish, Request};
+use installer::{Facts, Layer, Plan, Refusal, SCRATCH, Settings, execute, plan};
+use nix::fcntl::{Flock, FlockArg};
+use system::power::kernel_cmdline;
+
+use super::consoles::Consoles;
+use super::{InstallArguments, Output, request};
+use crate::internal;
+
+/// Held while an installation writes.
+const LOCK: &str = "/run/k3os/install.lock";
+/// Made when the installer that init starts has ended, so that it does not ask again after each logout.
+const ASKED: &str = "/run/k3os/install.asked";
+const MODE: &str = "/run/k3os/mode";
+const RELEASE: &str = "/usr/lib/k3os/release";
+const RELEASES: &str = "/k3os/system/releases";
+/// The configuration that `k3os install` writes when it is not to install.
+const LOCAL_CONFIG: &str = "/var/lib/rancher/k3os/config.yaml";
+/// How long a network is waited for when the configuration comes over it.
+const NETWORK: Duration = Duration::from_secs(60);
+/// How long the last words can be read before the machine starts again, as in k3OS.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What is known so far.
+pub(super) struct Session<'a> {
+    arguments: &'a InstallArguments,
+    layer: Layer,
+    config: Config,
+    /// The disk was named by flags or environment: no questions but the last.
+    named: bool,
+    release: PathBuf,
+}
+
+impl<'a> Session<'a> {
+    /// Gathers what flags, environment and configuration say.
+    pub(super) fn begin(arguments: &'a InstallArguments) -> Result<Self> {
+        let named = arguments.named()?;
+        let loaded = phases::collect(Path::new("/"), &kernel_cmdline()?).load();
+        let configured = Layer::from_config(&loaded.config.k3os.install);
+        let version = fs::read_to_string(RELEASE).with_context(|| format!("reading {RELEASE}"))?;
+        Ok(Self {
+            arguments,
+            named: named.device.is_some() || named.no_format == Some(true),
+            layer: named.over(configured),
+            config: loaded.config,
+            release: Path::new(RELEASES).join(version.trim()),
+        })
+    }
+
+    /// Goes through with it.
+    pub(super) fn run(&mut self) -> Result<ExitCode> {
+        if !self.arguments.on_console {
+            return self.install();
+        }
+        let lock = if self.is_silent() { lock()? } else { None };
+        if Path::new(ASKED).exists() || (self.is_silent() && lock.is_none()) {
+            return Ok(ExitCode::SUCCESS);
+        }
+        drop(lock);
+        let result = self.install();
+        let _ = File::create(ASKED);
+        if self.is_silent()
+            && let Err(error) = &result
+        {
+            system::console::line(&format!("k3os install: {error:#}"));
+        }
+        result
+    }
+
+    fn is_silent(&self) -> bool {
+        self.layer.silent == Some(true)
+    }
+
+    fn install(&mut self) -> Result<ExitCode> {
+        if self.asks() && self.ask()? == Operation::Configure {
+            return self.configure();
+        }
+        let request = request(self.layer.clone(), self.named)?;
+        let settings = match self.settings(&request) {
+            Ok(settings) => settings,
+            Err(refusals) => return self.refuse(&refusals),
+        };
+        let facts = Facts::gather(&self.release, request.device.as_ref());
+        let plan = match plan(&request, &facts, &settings) {
+            Ok(plan) => plan,
+            Err(refusals) => return self.refuse(&refusals),
+        };
+        if self.arguments.dry_run {
+            return self.show(&plan);
+        }
+        if !self.is_silent() && !asking::confirmation(&mut Terminal, &plan)? {
+            println!("Nothing was changed.");
+            return Ok(ExitCode::FAILURE);
+        }
+        self.perform(&plan)
+    }
+
+    /// Questions are for people who named no disk.
+    fn asks(&self) -> bool {
+        !self.named && !self.is_silent() && !self.arguments.dry_run
+    }
+
+    fn ask(&mut self) -> Result<Operation> {
+        let console = &mut Terminal;
+        let mode = fs::read_to_string(MODE).unwrap_or_default();
+        let operation = asking::operation(console, mode.trim())?;
+        if operation == Operation::Install {
+            let facts = Facts::gather(&self.release, None);
+            asking::disk(console, &mut self.layer, &facts)?;
+        }
+        asking::configuration(console, &mut self.layer, &mut self.config)?;
+        Ok(operation)
+    }
+
+    /// The other branch of k3OS's installer: this machine becomes a server or agent as it is.
+    fn configure(&mut self) -> Result<ExitCode> {
+        let settings = match self.layer.config.clone() {
+            Some(source) => self.fetch(&source),
+            None => self.own_settings(),
+        };
+        let settings = match settings {
+            Ok(settings) => settings,
+            Err(refusals) => return self.refuse(&refusals),
+        };
+        Terminal.say(&format!("{LOCAL_CONFIG} will be written and applied.\n"))?;
+        system::durable::write(&system::durable::Content {
+            path: Path::new(LOCAL_CONFIG),
+            bytes: settings.text.as_bytes(),
+            mode: 0o600,
+            owner: (None, None),
+        })?;
+        let program = std::env::current_exe().context("finding this program")?;
+        let status = std::process::Command::new(program)
+            .args(["config", "--install"])
+            .status()
+            .context("applying the configuration")?;
+        Ok(ExitCode::from(u8::from(!status.success())))
+    }
+
+    fn settings(&self, request: &Request) -> Result<Settings, Vec<Refusal>> {
+        match &request.config {
+            Some(source) => self.fetch(source),
+            None => self.own_settings(),
+        }
+    }
+
+    fn fetch(&self, source: &str) -> Result<Settings, Vec<Refusal>> {
+        if source.contains("://") && !source.starts_with("file:") {
+            // If there is no network, curl says more about it.
+            let _ = internal::wait_online(NETWORK);
+        }
+        let (settings, warnings) = Settings::fetch(source, Path::new(SCRATCH))?;
+        for warning in warnings {
+            eprintln!("{warning}");
+        }
+        Ok(settings)
+    }
+
+    fn own_settings(&self) -> Result<Settings, Vec<Refusal>> {
+        let mut salt = [0; 12];
+        let settings = File::open("/dev/urandom")
+            .and_then(|mut source| source.read_exact(&mut salt))
+            .context("reading /dev/urandom")
+            .and_then(|()| Settings::of_machine(self.config.clone(), &salt));
+        settings.map_err(|error| vec![Refusal::new(format!("{error:#}"), "give --config")])
+    }
+
+    fn refuse(&self, refusals: &[Refusal]) -> Result<ExitCode> {
+        if let Output::Json = self.arguments.output {
+            println!("{}", serde_json::json!({ "refused": refusals }));
+            return Ok(ExitCode::FAILURE);
+        }
+        let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+        bail!("nothing was changed, because\n{}", lines.join("\n"));
+    }
+
+    fn show(&self, plan: &Plan) -> Result<ExitCode> {
+        match self.arguments.output {
+            Output::Text => print!("{}", plan.text()),
+            Output::Json => println!("{}", serde_json::to_string_pretty(plan)?),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn perform(&self, plan: &Plan) -> Result<ExitCode> {
+        let Some(_lock) = lock()? else {
+            bail!("another installation is under way on this machine; see the other consoles");
+        };
+        let mut reporter = self.reporter();
+        execute(plan, Path::new(SCRATCH), reporter.as_mut())?;
+        reporter.note(match plan.finish {
+            Finish::Stay => "k3OS is installed. Start the machine from its disk when you like.",
+            Finish::Reboot => {
+                "k3OS is installed. The machine starts again in 5 seconds; take the medium out."
+            }
+            Finish::PowerOff => "k3OS is installed. The machine is switched off in 5 seconds.",
+        });
+        finish(plan.finish)
+    }
+
+    fn reporter(&self) -> Box<dyn Reporter> {
+        match self.arguments.output {
+            Output::Json => Box::new(Json::new(std::io::stdout())),
+            Output::Text if self.arguments.on_console && self.is_silent() => {
+                Box::new(Lines::new(Consoles::all(), false))
+            }
+            Output::Text => {
+                let out = std::io::stdout();
+                let terminal = out.is_terminal();
+                Box::new(Lines::new(out, terminal))
+            }
+        }
+    }
+}
+
+fn finish(how: Finish) -> Result<ExitCode> {
+    let command = match how {
+        Finish::Stay => return Ok(ExitCode::SUCCESS),
+        Finish::Reboot => "reboot",
+        Finish::PowerOff => "poweroff",
+    };
+    std::thread::sleep(LAST_WORDS);
+    let code = supervisor::shutdown_main(command, &[]);
+    ensure!(code == 0, "asking init to {command}: it refused");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The machine's one installation; `None` when another one has it.
+fn lock() -> Result<Option<Flock<File>>> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(LOCK)
+        .with_context(|| format!("opening {LOCK}"))?;
+    Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).ok())
+}

@@ -1,0 +1,134 @@
+//! What a disk or partition holds, told from its first bytes, for people who are about to erase it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// How much is read: up to the label of btrfs, the last of those that are known.
+const HEAD: usize = 0x1_0200;
+
+/// What a device holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Content {
+    /// Its kind, as people call it; empty when it is not known or there is nothing.
+    pub kind: &'static str,
+    /// Its label; empty when it has none.
+    pub label: String,
+    /// Free bytes of an ext4 file system, by its superblock.
+    pub free: Option<u64>,
+}
+
+/// A mark at a fixed place, and where the label is.
+struct Sign {
+    kind: &'static str,
+    at: usize,
+    bytes: &'static [u8],
+    /// First byte and length.
+    label: (usize, usize),
+}
+
+const fn sign(kind: &'static str, at: usize, bytes: &'static [u8], label: (usize, usize)) -> Sign {
+    Sign {
+        kind,
+        at,
+        bytes,
+        label,
+    }
+}
+
+/// In the order in which they are tried: FAT's boot sector also begins a disk of NTFS's kind.
+const SIGNS: [Sign; 12] = [
+    sign("ext4", 0x438, &[0x53, 0xef], (0x478, 16)),
+    sign("LUKS", 0, b"LUKS\xba\xbe", (0, 0)),
+    sign("XFS", 0, b"XFSB", (0x6c, 12)),
+    sign("NTFS", 3, b"NTFS    ", (0, 0)),
+    sign("exFAT", 3, b"EXFAT   ", (0, 0)),
+    sign("FAT", 0x52, b"FAT32   ", (0x47, 11)),
+    sign("FAT", 0x36, b"FAT1", (0x2b, 11)),
+    sign("squashfs", 0, b"hsqs", (0, 0)),
+    sign("LVM", 0x218, b"LVM2 001", (0, 0)),
+    sign("swap", 4086, b"SWAPSPACE2", (0x41c, 16)),
+    sign("ISO 9660", 0x8001, b"CD001", (0x8028, 32)),
+    sign("btrfs", 0x1_0040, b"_BHRfS_M", (0x1_012b, 64)),
+];
+
+/// Reads what a device holds; nothing when it cannot be read.
+pub fn read(device: &Path) -> Content {
+    let mut head = Vec::with_capacity(HEAD);
+    let read = File::open(device).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
+    match read {
+        Ok(_) => identify(&head),
+        Err(_) => Content::default(),
+    }
+}
+
+/// Tells it from the first bytes.
+pub fn identify(head: &[u8]) -> Content {
+    let fits = |sign: &&Sign| head.get(sign.at..sign.at + sign.bytes.len()) == Some(sign.bytes);
+    let Some(sign) = SIGNS.iter().find(fits) else {
+        return Content::default();
+    };
+    let (start, length) = sign.label;
+    Content {
+        kind: sign.kind,
+        label: text(head.get(start..start + length).unwrap_or_default()),
+        free: (sign.kind == "ext4").then(|| ext4_free(head)).flatten(),
+    }
+}
+
+/// ext4's free blocks less those that are kept for root (superblock at 0x400: 0x08, 0x0c, 0x154, 0x158), in bytes.
+fn ext4_free(head: &[u8]) -> Option<u64> {
+    let word = |at: usize| {
+        let bytes = head.get(0x400 + at..0x404 + at)?;
+        Some(u64::from(u32::from_le_bytes(bytes.try_into().ok()?)))
+    };
+    let free = word(0x0c)? | word(0x158)? << 32;
+    let reserved = word(0x08)? | word(0x154)? << 32;
+    let block = 1024_u64.checked_shl(u32::try_from(word(0x18)?).ok()?)?;
+    free.saturating_sub(reserved).checked_mul(block)
+}
+
+fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default())
+        .trim()
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(marks: &[(usize, &[u8])]) -> Vec<u8> {
+        let mut head = vec![0; HEAD];
+        for (at, bytes) in marks {
+            head[*at..*at + bytes.len()].copy_from_slice(bytes);
+        }
+        head
+    }
+
+    #[test]
+    fn kinds_and_labels_are_told() {
+        let ext4 = identify(&head(&[
+            (0x438, &[0x53, 0xef]),
+            (0x478, b"K3OS_STATE"),
+            (0x40c, &[100, 0, 0, 0]),
+            (0x408, &[10, 0, 0, 0]),
+            (0x418, &[2, 0, 0, 0]),
+        ]));
+        assert_eq!((ext4.kind, ext4.label.as_str()), ("ext4", "K3OS_STATE"));
+        assert_eq!(ext4.free, Some(90 * 4096));
+        let fat = identify(&head(&[(0x52, b"FAT32   "), (0x47, b"EFI        ")]));
+        assert_eq!((fat.kind, fat.label.as_str()), ("FAT", "EFI"));
+        assert_eq!(identify(&head(&[(3, b"NTFS    ")])).kind, "NTFS");
+    }
+
+    #[test]
+    fn nothing_and_nonsense_are_nothing() {
+        assert_eq!(identify(&[]), Content::default());
+        assert_eq!(identify(&head(&[])), Content::default());
+        // A block size that cannot be.
+        let odd = head(&[(0x438, &[0x53, 0xef]), (0x418, &[255, 255, 255, 255])]);
+        assert_eq!(identify(&odd).free, None);
+    }
+}
