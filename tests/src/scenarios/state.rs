@@ -59,7 +59,7 @@ fn configuration(lab: &mut Lab) -> Result<()> {
     expect(&guest, "hostname", "statebox")?;
     expect(
         &guest,
-        "cat /etc/written; stat -c %a:%U /etc/written",
+        "cat /etc/written; echo; stat -c %a:%U /etc/written",
         "by-config\n640:root",
     )?;
     guest.wait_root("grep -x statebox /run/ran", Duration::from_secs(60))?;
