@@ -34,7 +34,7 @@ impl Accel {
     pub fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Kvm => &["-accel", "kvm", "-cpu", "host"],
-            Self::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "max,-cx16,-svm"],
+            Self::Tcg => &["-accel", "tcg,thread=multi", "-cpu", "max,-cx16"],
         }
     }
 }
