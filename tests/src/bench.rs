@@ -7,25 +7,26 @@ mod goals;
 mod k3os;
 mod memory;
 mod report;
+mod rounds;
 mod sizes;
 mod subject;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::accel::Accel;
 use crate::release::{Artifacts, Release};
 use crate::suite::{Setup, scratch};
 
-use boot::{Boot, Runs};
+use boot::Runs;
 use build::Times;
 use debian::Root;
 use goals::Goal;
+use rounds::{Outcome, Progress, Rounds};
 use sizes::Sizes;
-use subject::Subject;
 
 /// What to measure.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub struct Measured {
     pub sizes: Sizes,
     /// How long the build took, if it was told.
     pub build: Option<Times>,
+    /// Boots that went wrong, as sentences.
+    pub failures: Vec<String>,
 }
 
 /// What is written as JSON.
@@ -69,7 +72,8 @@ struct Report<'a> {
     goals: &'a [Goal],
 }
 
-/// Measures, prints the table, and writes the JSON. A goal that is missed is told, and no failure.
+/// Measures, prints the table, and writes the JSON. A goal that is missed is told, and no failure; a boot that went wrong is one,
+/// after the others' numbers are told.
 pub fn run(options: &Options) -> Result<()> {
     let dir = scratch()?;
     let artifacts = Artifacts::open(&options.artifacts)?;
@@ -77,7 +81,13 @@ pub fn run(options: &Options) -> Result<()> {
     let measured = measure(options, &setup, dir.path())?;
     let goals = goals::goals(&measured);
     println!("{}", report::text(&measured, &goals));
-    write(&options.output, &measured, &goals)
+    write(&options.output, &measured, &goals)?;
+    let failed = measured.failures.len();
+    ensure!(
+        failed == 0,
+        "booting the machines: {failed} of the boots failed"
+    );
+    Ok(())
 }
 
 fn measure(options: &Options, setup: &Setup, dir: &Path) -> Result<Measured> {
@@ -86,7 +96,10 @@ fn measure(options: &Options, setup: &Setup, dir: &Path) -> Result<Measured> {
     let root = Root::prepare(&kernel)?;
     let k3os = k3os::subject(setup, dir)?;
     // The reference starts Kubernetes by the unit that our machine wrote for itself.
-    let say = Progress::new(setup.accel, options.boots.max(1));
+    let say = Progress {
+        accel: setup.accel,
+        boots: options.boots.max(1),
+    };
     say.boot(1, &k3os);
     let (first, unit) = k3os.observe(setup, &dir.join("k"), |guest| {
         Ok((k3os::read(guest)?, k3os::unit(guest)?))
@@ -99,7 +112,8 @@ fn measure(options: &Options, setup: &Setup, dir: &Path) -> Result<Measured> {
         say,
         subjects: [&k3os, &debian, &debian::alone(&debian)],
     };
-    let [k3os, debian, debian_alone] = rounds.run(first)?;
+    let Outcome { runs, failures } = rounds.run(first);
+    let [k3os, debian, debian_alone] = runs;
     Ok(Measured {
         version: release.version,
         kernel,
@@ -109,6 +123,7 @@ fn measure(options: &Options, setup: &Setup, dir: &Path) -> Result<Measured> {
         debian_alone,
         sizes,
         build: build::read(&options.build_times)?,
+        failures,
     })
 }
 
@@ -120,54 +135,6 @@ fn kernel(release: &Release) -> Result<String> {
     let manifest: serde_json::Value = serde_json::from_str(&text).with_context(reading)?;
     let kernel = manifest["kernel"].as_str().with_context(reading)?;
     Ok(kernel.to_owned())
-}
-
-/// Says which machine boots.
-#[derive(Clone, Copy, Debug)]
-struct Progress {
-    accel: Accel,
-    boots: usize,
-}
-
-impl Progress {
-    fn new(accel: Accel, boots: usize) -> Self {
-        Self { accel, boots }
-    }
-
-    fn boot(self, number: usize, subject: &Subject) {
-        let (boots, accel) = (self.boots, self.accel);
-        eprintln!(
-            "bench: boot {number} of {boots}: {} on {accel:?}",
-            subject.name
-        );
-    }
-}
-
-/// All machines boot in turn, so that a change of the host's load meets each of them.
-struct Rounds<'a> {
-    setup: &'a Setup,
-    dir: &'a Path,
-    say: Progress,
-    subjects: [&'a Subject; 3],
-}
-
-impl Rounds<'_> {
-    /// `first` is the first boot of the first machine, which was made before.
-    fn run(&self, first: Boot) -> Result<[Runs; 3]> {
-        let readers = [k3os::read, debian::read, debian::read_alone];
-        let mut runs = [(); 3].map(|()| Runs::default());
-        runs[0].boots.push(first);
-        for number in 1..=self.say.boots {
-            for ((subject, read), runs) in self.subjects.iter().zip(readers).zip(&mut runs) {
-                if runs.boots.len() < number {
-                    self.say.boot(number, subject);
-                    let dir = self.dir.join(format!("{}{number}", subject.name));
-                    runs.boots.push(subject.observe(self.setup, &dir, read)?);
-                }
-            }
-        }
-        Ok(runs)
-    }
 }
 
 fn write(path: &Path, measured: &Measured, goals: &[Goal]) -> Result<()> {
@@ -197,6 +164,7 @@ mod tests {
                 ..Sizes::default()
             },
             build: None,
+            failures: Vec::new(),
         }
     }
 

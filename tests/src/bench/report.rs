@@ -1,6 +1,6 @@
 //! The numbers for people.
 
-use std::fmt::Write;
+mod table;
 
 use super::Measured;
 use super::boot::{Boot, Runs};
@@ -8,6 +8,7 @@ use super::build::Times;
 use super::goals::Goal;
 use super::memory::Memory;
 use super::sizes::{Size, Sizes};
+use table::{Row, cell, heading, line, row};
 
 /// How many programs the table shows of each machine.
 const PROGRAMS: usize = 12;
@@ -36,42 +37,8 @@ pub fn text(measured: &Measured, goals: &[Goal]) -> String {
         build(&mut text, times);
     }
     promises(&mut text, goals);
+    failures(&mut text, &measured.failures);
     text
-}
-
-/// A row of the comparison; what is absent was not measured.
-struct Row<'a> {
-    name: &'a str,
-    ours: Option<f64>,
-    debian: Option<f64>,
-    alone: Option<f64>,
-}
-
-fn heading(text: &mut String, title: &str) {
-    let names = format!(
-        "{:>9} {:>9} {:>6} {:>9}",
-        "k3OS", "Debian", "ratio", "alone"
-    );
-    line(text, &format!("\n{title:38}{names}"));
-}
-
-fn row(text: &mut String, row: &Row) {
-    let ratio = row.ours.zip(row.debian).map(|(ours, debian)| ours / debian);
-    let cells = format!(
-        "{} {} {} {}",
-        cell(row.ours, 9, 1),
-        cell(row.debian, 9, 1),
-        cell(ratio, 6, 2),
-        cell(row.alone, 9, 1)
-    );
-    line(text, &format!("  {:36}{}", row.name, cells.trim_end()));
-}
-
-fn cell(value: Option<f64>, width: usize, digits: usize) -> String {
-    match value {
-        Some(value) => format!("{value:width$.digits$}"),
-        None => format!("{:>width$}", "-"),
-    }
 }
 
 fn times(text: &mut String, measured: &Measured) {
@@ -205,9 +172,10 @@ fn promises(text: &mut String, goals: &[Goal]) {
     }
 }
 
-fn line(text: &mut String, content: &str) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "{content}");
+fn failures(text: &mut String, failures: &[String]) {
+    for failure in failures {
+        line(text, &format!("\nFAILED: {failure}"));
+    }
 }
 
 #[cfg(test)]
