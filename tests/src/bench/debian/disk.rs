@@ -96,6 +96,7 @@ pub fn make(release: &Release, root: &Root, unit: &str, dir: &Path) -> Result<Pa
 
 /// What is laid over Debian's root.
 fn write_files(to: &Path, release: &Release, unit: &str) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
     let usr = to.join("usr");
     from_squashfs(&release.dir().join("rootfs.squashfs"), &usr)?;
     for name in SETTINGS {
