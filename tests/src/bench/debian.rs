@@ -16,6 +16,8 @@ use crate::suite::Setup;
 
 pub use root::Root;
 
+/// `ro` and `quiet` are what Debian's installer gives.
+const CMDLINE: [&str; 3] = ["root=/dev/vda", "ro", "quiet"];
 /// systemd's name of what was reached, the unit (none: systemd itself), and our name of it.
 const STAMPS: [(&str, &str, &str); 4] = [
     ("UserspaceTimestampMonotonic", "", ROOT_ENTERED),
@@ -41,7 +43,7 @@ pub fn subject(setup: &Setup, root: &Root, unit: &str, dir: &Path) -> Result<Sub
             initrd: root.initrd(),
         },
         disk: disk::make(&setup.release()?, root, unit, dir)?,
-        words: vec!["root=/dev/vda", "rw"],
+        words: CMDLINE.to_vec(),
         kubernetes: true,
     })
 }

@@ -12,6 +12,8 @@ use crate::disk::StateTree;
 use crate::guest::Guest;
 use crate::suite::Setup;
 
+/// As on the medium's own menu.
+const CMDLINE: [&str; 2] = ["quiet", "loglevel=5"];
 /// Where the boot phase wrote the unit of Kubernetes.
 const UNIT: &str = "/run/systemd/system/k3s.service";
 
@@ -26,7 +28,7 @@ pub fn subject(setup: &Setup, dir: &Path) -> Result<Subject> {
         name: "k3os",
         boot: setup.artifacts.direct(),
         disk: disk.path,
-        words: Vec::new(),
+        words: CMDLINE.to_vec(),
         kubernetes: true,
     })
 }
