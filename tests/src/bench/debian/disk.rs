@@ -28,7 +28,7 @@ const KUBERNETES: [&str; 9] = [
 const SETTINGS: [&str; 2] = ["sysctl.d/50-k3os.conf", "connman/main.conf"];
 
 /// Files of the reference alone: path below /, mode, content.
-const FILES: [(&str, u32, &str); 7] = [
+const FILES: [(&str, u32, &str); 9] = [
     ("etc/fstab", 0o644, "/dev/vda / ext4 defaults 0 1\n"),
     ("etc/hostname", 0o644, "debian\n"),
     (
@@ -58,6 +58,9 @@ const FILES: [(&str, u32, &str); 7] = [
         "#!/bin/sh\n# The key stands where k3OS takes it from, too.\n\
          exec sed -n 's/.*ssh_authorized_keys=\"\\([^\"]*\\)\".*/\\1/p' /proc/cmdline\n",
     ),
+    // Newer than /usr: else systemd does at this boot what a package's installation has done already (ldconfig, hwdb, …).
+    ("etc/.updated", 0o644, ""),
+    ("var/.updated", 0o644, ""),
 ];
 /// As ours: DNS servers are written to the file that /etc/resolv.conf is a link to.
 const CONNMAN: (&str, &str) = (
