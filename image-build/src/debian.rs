@@ -1,17 +1,16 @@
 //! Fetching Debian packages: resolved, verified and unpacked by mmdebstrap, without running any of their scripts.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 
 use crate::cache::Key;
 use crate::context::Context;
 use crate::packages::{Package, SUITE};
 use crate::run::run;
+use crate::sources;
 
-/// Keys of Debian's archive, from the package debian-archive-keyring.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// What is written down about each package, for the bill of materials: `name version arch source sha256`.
 pub const LIST: &str = "packages.tsv";
 /// The unpacked packages, as one archive.
@@ -32,7 +31,7 @@ pub fn fetch(ctx: &Context, step: &str, packages: &[Package], arch: &str) -> Res
         .with(&include)
         .with(LIST_HOOK)
         .with(LIST)
-        .with(std::env::var("K3OS_DEBIAN_MIRROR").unwrap_or_default());
+        .with(sources::chosen_mirror().unwrap_or_default());
     ctx.downloads.step(&ctx.progress, step, key, |folder| {
         ctx.progress.say(
             step,
@@ -61,7 +60,7 @@ pub fn fetch(ctx: &Context, step: &str, packages: &[Package], arch: &str) -> Res
         command
             .arg(SUITE)
             .arg(&archive)
-            .args(source_lines()?)
+            .args(sources::lines()?)
             .env("SOURCE_DATE_EPOCH", "0");
         run(&ctx.progress, step, &mut command)?;
         anyhow::ensure!(
@@ -70,74 +69,4 @@ pub fn fetch(ctx: &Context, step: &str, packages: &[Package], arch: &str) -> Res
         );
         Ok(())
     })
-}
-
-/// apt source lines of the release, its updates and its security updates.
-fn source_lines() -> Result<Vec<String>> {
-    let (main, security) = match std::env::var("K3OS_DEBIAN_MIRROR") {
-        Ok(mirror) if !mirror.is_empty() => (
-            mirror.clone(),
-            format!("{}-security", mirror.trim_end_matches('/')),
-        ),
-        _ => mirrors_of_host()?,
-    };
-    if !Path::new(KEYRING).exists() {
-        bail!("finding Debian's keys: {KEYRING} is missing: install debian-archive-keyring");
-    }
-    let line =
-        |mirror: &str, suite: &str| format!("deb [signed-by={KEYRING}] {mirror} {suite} main");
-    Ok(vec![
-        line(&main, SUITE),
-        line(&main, &format!("{SUITE}-updates")),
-        line(&security, &format!("{SUITE}-security")),
-    ])
-}
-
-/// The mirrors that the host's apt uses, whatever its release.
-fn mirrors_of_host() -> Result<(String, String)> {
-    let output = Command::new("apt-get")
-        .args([
-            "indextargets",
-            "--format",
-            "$(LABEL)|$(RELEASE)|$(REPO_URI)",
-            "Created-By: Packages",
-        ])
-        .output()
-        .context("asking apt for its mirrors")?;
-    pick_mirrors(&String::from_utf8_lossy(&output.stdout))
-        .context("finding a Debian mirror in the host's apt sources: run `apt-get update`, or set K3OS_DEBIAN_MIRROR to a mirror's URL")
-}
-
-/// From lines `label|suite|URI`: where Debian and its security updates come from.
-fn pick_mirrors(lines: &str) -> Option<(String, String)> {
-    let find = |wanted: &str| {
-        lines.lines().find_map(|line| {
-            let mut fields = line.split('|');
-            let (label, _suite, uri) = (fields.next()?, fields.next()?, fields.next()?);
-            (label == wanted).then(|| uri.to_owned())
-        })
-    };
-    let main = find("Debian")?;
-    let security = find("Debian-Security")
-        .unwrap_or_else(|| format!("{}-security", main.trim_end_matches('/')));
-    Some((main, security))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mirrors_are_found_among_other_sources() {
-        let lines = "Google|cloud|http://other/\nDebian|bookworm|http://m/debian/\nDebian|bookworm-updates|http://m/debian/\nDebian-Security|bookworm-security|http://s/sec/\n";
-        assert_eq!(
-            pick_mirrors(lines),
-            Some(("http://m/debian/".into(), "http://s/sec/".into()))
-        );
-        assert_eq!(
-            pick_mirrors("Debian|trixie|http://m/debian/"),
-            Some(("http://m/debian/".into(), "http://m/debian-security".into()))
-        );
-        assert_eq!(pick_mirrors("Ubuntu|noble|http://u/"), None);
-    }
 }

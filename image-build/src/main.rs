@@ -2,7 +2,6 @@
 
 mod archive;
 mod build;
-mod cache;
 mod context;
 mod debian;
 mod grub;
@@ -11,17 +10,13 @@ mod iso;
 mod kernel;
 mod kubernetes;
 mod oci;
-mod packages;
 mod programs;
-mod progress;
 mod release;
 mod reproduce;
-mod run;
 mod sbom;
 mod sizes;
 mod squashfs;
 mod tools;
-mod tree;
 mod userland;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +24,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
+use image_build::{cache, packages, progress, run, sources, tree};
 
 use crate::context::{Arch, Compression, Context};
 

@@ -2,7 +2,9 @@
 
 /// A package and why the image needs it.
 pub struct Package {
+    /// Its name in Debian.
     pub name: &'static str,
+    /// Why it is there, in a few words.
     pub reason: &'static str,
 }
 

@@ -12,6 +12,12 @@ pub struct Progress {
     times: Mutex<Vec<(String, Duration)>>,
 }
 
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Progress {
     /// Prints to standard error.
     pub fn new() -> Self {

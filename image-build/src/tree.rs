@@ -16,8 +16,11 @@ pub enum Content {
     Bytes(Arc<[u8]>),
     /// `size` bytes at `offset` of a file on disk: a whole file, or a member of an uncompressed tar archive.
     Disk {
+        /// The file on disk.
         path: Arc<Path>,
+        /// Where the bytes begin in it.
         offset: u64,
+        /// How many there are.
         size: u64,
     },
 }
@@ -76,9 +79,13 @@ pub enum Node {
 /// One path of a tree. `mode` is the permission bits with setuid, setgid and sticky (no file type).
 #[derive(Clone, Debug)]
 pub struct Entry {
+    /// As for chmod.
     pub mode: u32,
+    /// The owner's number.
     pub uid: u32,
+    /// The group's number.
     pub gid: u32,
+    /// What it is.
     pub node: Node,
 }
 

@@ -23,7 +23,7 @@ enum Command {
     Run(RunArguments),
     /// Boot the live ISO to a Ready node and stay attached to its console
     Vm(VmArguments),
-    /// Measure times, memory and sizes, and compare them with the goals
+    /// Measure times, memory and sizes beside Debian with systemd, and compare them with the goals
     Bench(BenchArguments),
 }
 
@@ -76,9 +76,12 @@ struct BenchArguments {
     /// The folder that `make image` filled
     #[arg(long, default_value = "dist/artifacts")]
     artifacts: PathBuf,
-    /// How many boots; the table has medians
+    /// How many boots of each machine; the table has medians
     #[arg(long, default_value_t = 3)]
     boots: usize,
+    /// The times of the build's steps, as `make image` writes them
+    #[arg(long, default_value = "dist/build-times.json")]
+    build_times: PathBuf,
     /// Where the numbers go, as JSON
     #[arg(long, default_value = "dist/bench.json")]
     output: PathBuf,
@@ -135,6 +138,7 @@ impl From<BenchArguments> for bench::Options {
         Self {
             artifacts: arguments.artifacts,
             boots: arguments.boots,
+            build_times: arguments.build_times,
             output: arguments.output,
         }
     }

@@ -1,17 +1,10 @@
-//! One boot, from the kernel's start to a running pod.
-
-use std::fs;
-use std::path::{Path, PathBuf};
+//! One boot: what was reached when, and how much memory was in use in the end.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use serde_json::{Value, json};
 
-use super::memory::{self, Memory};
-use crate::guest::{Guest, POD, READY};
-use crate::machine::{Machine, Reserved, Spec};
-use crate::ssh::Ssh;
-use crate::suite::Setup;
+use super::memory::Memory;
+use crate::guest::Guest;
 
 /// When something was reached, in seconds since the kernel's start.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -22,11 +15,23 @@ pub struct Milestone {
     pub seconds: f64,
 }
 
-/// The milestones of one boot, in their order.
+impl Milestone {
+    /// The milestone `name` at `seconds`.
+    pub fn new(name: &str, seconds: f64) -> Self {
+        Self {
+            name: name.to_owned(),
+            seconds,
+        }
+    }
+}
+
+/// What one boot gave.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Boot {
-    /// From init's start to the pod.
+    /// In their order.
     pub milestones: Vec<Milestone>,
+    /// When everything that was asked for ran.
+    pub memory: Memory,
 }
 
 impl Boot {
@@ -40,81 +45,47 @@ impl Boot {
     }
 }
 
-/// The pod's name for the report.
+/// The boots of one machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Runs {
+    /// In the order in which they were made.
+    pub boots: Vec<Boot>,
+}
+
+impl Runs {
+    /// The median of `value` over the boots that have it.
+    pub fn median(&self, value: impl Fn(&Boot) -> Option<f64>) -> Option<f64> {
+        median(self.boots.iter().filter_map(value).collect())
+    }
+
+    /// When `name` was reached, as a median.
+    pub fn at(&self, name: &str) -> Option<f64> {
+        self.median(|boot| boot.at(name))
+    }
+}
+
+/// The services of the system are up.
+pub const SERVICES_UP: &str = "services_up";
+/// The init system of the real root has started.
+pub const ROOT_ENTERED: &str = "root_entered";
+/// The node is Ready.
+pub const NODE_READY: &str = "node_ready";
+/// The pod's container runs.
 pub const POD_RUNNING: &str = "pod_running";
 
-/// The ISO with a pod in the manifests folder: nobody's command starts it, only the boot does.
-pub fn medium(setup: &Setup, dir: &Path) -> Result<PathBuf> {
-    let image = format!("docker.io/k3os/system:{}", setup.release()?.version);
-    let pod = json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "bench", "namespace": "default"},
-        "spec": {"containers": [{"name": "main", "image": image, "imagePullPolicy": "Never", "command": ["/pause"]}]},
-    });
-    let config = json!({
-        "ssh_authorized_keys": [setup.key.public],
-        "write_files": [{
-            "path": "/var/lib/rancher/k3s/server/manifests/bench.yaml",
-            "content": pod.to_string(),
-        }],
-    });
-    let file = dir.join("bench.yaml");
-    fs::write(&file, config.to_string()).with_context(|| format!("writing {}", file.display()))?;
-    let iso = dir.join("bench.iso");
-    setup.artifacts.remaster(&file, &iso)?;
-    Ok(iso)
-}
-
-/// Boots once and measures.
-pub fn measure(setup: &Setup, iso: &Path, dir: &Path) -> Result<(Boot, Memory)> {
-    fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
-    let ports = Reserved::any()?.release()?;
-    let spec = Spec::new("bench", setup.artifacts.direct(), ports, setup.accel)
-        .word("k3os.mode", "live")
-        .cdrom(iso);
-    let _machine = Machine::start(&spec, dir, None)?;
-    let guest = Guest::new(Ssh::new(ports.ssh, &setup.key));
-    guest.ssh.wait(READY)?;
-    guest.wait_ready(READY)?;
-    guest.wait_root("kubectl get pod bench", POD)?;
-    guest.wait_pod("bench")?;
-    guest.wait_system_pods(READY)?;
-    Ok((times(&guest)?, memory::measure(&guest)?))
-}
-
-fn times(guest: &Guest) -> Result<Boot> {
-    let report: Value = serde_json::from_str(&guest.root("k3os boot-report -o json")?)
-        .context("parsing the boot report")?;
-    let mut milestones = milestones(&report);
+/// When the container of the pod `bench` started. The API tells whole seconds, cut off.
+pub fn pod_running(guest: &Guest) -> Result<Milestone> {
     let pod = guest.get("pod bench")?;
-    let running = &pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"];
-    let stamp = running
+    let stamp = pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
         .as_str()
         .context("reading when the pod's container started")?;
-    // Both clocks at the same moment; the stamp has whole seconds.
+    // Both clocks at the same moment.
     let clocks = guest.root(&format!(
         "date -d {stamp} +%s; date +%s.%N; cut -d\" \" -f1 /proc/uptime"
     ))?;
-    milestones.push(Milestone {
-        name: POD_RUNNING.to_owned(),
-        seconds: since_kernel_start(&clocks)
-            .with_context(|| format!("reading the clocks '{clocks}'"))?,
-    });
-    Ok(Boot { milestones })
-}
-
-fn milestones(report: &Value) -> Vec<Milestone> {
-    let list = report["milestones"].as_array();
-    list.into_iter()
-        .flatten()
-        .filter_map(|milestone| {
-            Some(Milestone {
-                name: milestone["name"].as_str()?.to_owned(),
-                seconds: milestone["at_ms"].as_f64()? / 1000.0,
-            })
-        })
-        .collect()
+    let seconds =
+        since_kernel_start(&clocks).with_context(|| format!("reading the clocks '{clocks}'"))?;
+    Ok(Milestone::new(POD_RUNNING, seconds))
 }
 
 /// Three lines: the event's time, the time now (both since 1970), and the uptime now.
@@ -125,9 +96,26 @@ fn since_kernel_start(clocks: &str) -> Option<f64> {
     Some(event - (now - uptime))
 }
 
+/// The middle one; of an even number the lower of the two in the middle.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied()
+}
+
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+
+    /// A machine whose boots reached `name` at these times.
+    pub fn runs(name: &str, times: &[f64]) -> Runs {
+        let boot = |&seconds: &f64| Boot {
+            milestones: vec![Milestone::new(name, seconds)],
+            memory: Memory::default(),
+        };
+        Runs {
+            boots: times.iter().map(boot).collect(),
+        }
+    }
 
     #[test]
     fn an_events_time_is_moved_to_the_kernels_clock() {
@@ -137,12 +125,10 @@ mod tests {
     }
 
     #[test]
-    fn milestones_come_in_seconds() {
-        let report = json!({"milestones": [{"name": "node_ready", "at_ms": 41500}]});
-        let boot = Boot {
-            milestones: milestones(&report),
-        };
-        assert_eq!(boot.at("node_ready"), Some(41.5));
-        assert_eq!(boot.at("other"), None);
+    fn the_median_does_not_follow_an_outlier() {
+        let runs = runs(NODE_READY, &[90.0, 41.0, 40.0]);
+        assert_eq!(runs.at(NODE_READY), Some(41.0));
+        assert_eq!(runs.at("other"), None);
+        assert_eq!(Runs::default().at(NODE_READY), None);
     }
 }

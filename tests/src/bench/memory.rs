@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::guest::Guest;
 
 /// Memory in MiB.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Memory {
     /// What the kernel manages.
     pub total_mib: f64,

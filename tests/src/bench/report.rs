@@ -1,19 +1,31 @@
 //! The numbers for people.
 
-use std::fmt::Write;
+mod table;
 
-use super::goals::{goals, median};
-use super::sizes::Size;
-use super::{Boot, Measured, Memory};
+use super::Measured;
+use super::boot::{Boot, Runs};
+use super::build::Times;
+use super::goals::Goal;
+use super::memory::Memory;
+use super::sizes::{Size, Sizes};
+use table::{Row, cell, heading, line, row};
 
-/// How many programs the table shows.
+/// How many programs the table shows of each machine.
 const PROGRAMS: usize = 12;
+/// How many steps of the build.
+const STEPS: usize = 8;
 
 /// The whole report.
-pub fn text(measured: &Measured) -> String {
-    let mut text = format!("k3OS {} on {}\n", measured.version, measured.accelerator);
-    times(&mut text, &measured.boots);
-    memory(&mut text, &measured.memory);
+pub fn text(measured: &Measured, goals: &[Goal]) -> String {
+    let (version, kernel) = (&measured.version, &measured.kernel);
+    let mut text = format!(
+        "k3OS {version} beside Debian with systemd, both with kernel {kernel}, on {}\n\
+         Debian: starts the same Kubernetes. Alone: Debian without it. Ratio: k3OS / Debian.\n",
+        measured.accelerator
+    );
+    times(&mut text, measured);
+    memory(&mut text, measured);
+    disks(&mut text, &measured.sizes);
     sizes(&mut text, "Artefacts", &measured.sizes.artifacts);
     sizes(&mut text, "In the release", &measured.sizes.release);
     sizes(
@@ -21,68 +33,103 @@ pub fn text(measured: &Measured) -> String {
         "Largest in /usr, before compression",
         &measured.sizes.largest,
     );
-    line(
-        &mut text,
-        "\nGoals                                       is      at most",
-    );
-    for goal in goals(measured) {
-        let value = goal
-            .value
-            .map_or("-".to_owned(), |value| format!("{value:.1}"));
-        line(
-            &mut text,
-            &format!(
-                "  {:36} {value:>9} {:>9.1}  {}",
-                goal.name,
-                goal.limit,
-                goal.verdict()
-            ),
-        );
+    if let Some(times) = &measured.build {
+        build(&mut text, times);
     }
+    promises(&mut text, goals);
+    failures(&mut text, &measured.failures);
     text
 }
 
-fn times(text: &mut String, boots: &[Boot]) {
-    line(
-        text,
-        &format!(
-            "\nSeconds since the kernel's start, median of {}",
-            boots.len()
-        ),
-    );
-    for milestone in boots
-        .first()
-        .map(|boot| &boot.milestones)
-        .into_iter()
-        .flatten()
-    {
-        let values = boots
-            .iter()
-            .filter_map(|boot| boot.at(&milestone.name))
-            .collect();
-        if let Some(seconds) = median(values) {
-            line(text, &format!("  {:36} {seconds:9.1}", milestone.name));
-        }
+fn times(text: &mut String, measured: &Measured) {
+    let boots = measured.k3os.boots.len();
+    heading(text, &format!("Seconds, medians of {boots}"));
+    for name in milestones(&[&measured.k3os, &measured.debian]) {
+        let times = Row {
+            name,
+            ours: measured.k3os.at(name),
+            debian: measured.debian.at(name),
+            alone: measured.debian_alone.at(name),
+        };
+        row(text, &times);
     }
 }
 
-fn memory(text: &mut String, memory: &Memory) {
+/// The names of all milestones, each once: ours in their order, then what only the others have.
+fn milestones<'a>(machines: &[&'a Runs]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    let boots = machines.iter().filter_map(|runs| runs.boots.first());
+    for milestone in boots.flat_map(|boot| &boot.milestones) {
+        if !names.contains(&milestone.name.as_str()) {
+            names.push(&milestone.name);
+        }
+    }
+    names
+}
+
+/// A number of the memory.
+type Part = fn(&Memory) -> f64;
+
+/// What of the memory is told.
+const MEMORY: [(&str, Part); 5] = [
+    ("in use", |memory| memory.used_mib),
+    ("processes (PSS)", |memory| memory.processes_mib),
+    ("kernel", |memory| memory.kernel_mib),
+    ("tmpfs", |memory| memory.tmpfs_mib),
+    ("of", |memory| memory.total_mib),
+];
+
+fn memory(text: &mut String, measured: &Measured) {
+    heading(text, "Memory in MiB, medians");
+    for (name, value) in MEMORY {
+        let of = |runs: &Runs| runs.median(|boot: &Boot| Some(value(&boot.memory)));
+        let memory = Row {
+            name,
+            ours: of(&measured.k3os),
+            debian: of(&measured.debian),
+            alone: of(&measured.debian_alone),
+        };
+        row(text, &memory);
+    }
+    programs(text, "k3OS", &measured.k3os);
+    programs(text, "Debian", &measured.debian);
+}
+
+fn programs(text: &mut String, machine: &str, runs: &Runs) {
     line(
         text,
-        &format!("\nMemory in MiB, of {:.0}", memory.total_mib),
+        &format!("\nPrograms of {machine} in its last boot, MiB (PSS)"),
     );
-    let parts = [
-        ("in use", memory.used_mib),
-        ("processes (PSS)", memory.processes_mib),
-        ("kernel", memory.kernel_mib),
-        ("tmpfs", memory.tmpfs_mib),
-    ];
-    for (name, mib) in parts {
-        line(text, &format!("  {name:36} {mib:9.1}"));
+    let last = runs.boots.last().map(|boot| &boot.memory.programs);
+    for program in last.into_iter().flatten().take(PROGRAMS) {
+        let name = format!("{} ({})", program.name, program.processes);
+        line(text, &format!("  {name:36}{:9.1}", program.pss_mib));
     }
-    for program in memory.programs.iter().take(PROGRAMS) {
-        let name = format!("  {} ({})", program.name, program.processes);
-        line(text, &format!("  {name:36} {:9.1}", program.pss_mib));
+}
+
+fn disks(text: &mut String, sizes: &Sizes) {
+    heading(text, "What they boot from, MB");
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let pairs = [
+        (
+            "initrd",
+            sizes.artifact("k3os-initrd-amd64"),
+            sizes.reference_initrd,
+        ),
+        (
+            "disk before the first boot",
+            Some(sizes.disk),
+            sizes.reference_disk,
+        ),
+    ];
+    for (name, ours, debian) in pairs {
+        let pair = Row {
+            name,
+            ours: ours.map(megabytes),
+            debian: Some(megabytes(debian)),
+            alone: None,
+        };
+        row(text, &pair);
     }
 }
 
@@ -96,29 +143,71 @@ fn sizes(text: &mut String, title: &str, sizes: &[Size]) {
     }
 }
 
-fn line(text: &mut String, content: &str) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "{content}");
+fn build(text: &mut String, times: &Times) {
+    line(
+        text,
+        &format!(
+            "\nThe last build took {:.0} s; what was not kept from before, s",
+            times.total
+        ),
+    );
+    for (name, seconds) in times.longest().into_iter().take(STEPS) {
+        line(text, &format!("  {name:36}{seconds:9.1}"));
+    }
+}
+
+fn promises(text: &mut String, goals: &[Goal]) {
+    line(
+        text,
+        &format!("\n{:38}{:>9} {:>9}", "Goals", "is", "at most"),
+    );
+    for goal in goals {
+        let numbers = format!(
+            "{} {}",
+            cell(goal.value, 9, 2),
+            cell(Some(goal.limit), 9, 2)
+        );
+        let verdict = goal.verdict.text();
+        line(text, &format!("  {:38}{numbers}  {verdict}", goal.name));
+    }
+}
+
+fn failures(text: &mut String, failures: &[String]) {
+    for failure in failures {
+        line(text, &format!("\nFAILED: {failure}"));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::boot::Milestone;
+    use crate::bench::goals::goals;
+    use crate::bench::tests::measured;
+
+    fn words<'a>(report: &'a str, start: &str) -> Vec<&'a str> {
+        let found = report
+            .lines()
+            .find(|line| line.trim_start().starts_with(start));
+        found.unwrap_or_default().split_whitespace().collect()
+    }
 
     #[test]
-    fn times_are_medians_over_the_boots() {
-        let boot = |seconds| Boot {
-            milestones: vec![Milestone {
-                name: "node_ready".to_owned(),
-                seconds,
-            }],
-        };
-        let mut text = String::new();
-        times(&mut text, &[boot(40.0), boot(70.0), boot(41.0)]);
-        assert!(
-            text.contains("median of 3") && text.contains("41.0") && !text.contains("70.0"),
-            "{text}"
+    fn the_machines_stand_side_by_side_with_their_ratio() {
+        let measured = measured();
+        let text = text(&measured, &goals(&measured));
+        assert_eq!(
+            words(&text, "services_up"),
+            ["services_up", "5.0", "25.0", "0.20", "20.0"]
         );
+        assert_eq!(words(&text, "node_ready"), Vec::<&str>::new());
+        assert_eq!(words(&text, "initrd"), ["initrd", "-", "40.0", "-", "-"]);
+    }
+
+    #[test]
+    fn a_goal_without_a_number_is_told_as_that() {
+        let measured = measured();
+        let text = text(&measured, &goals(&measured));
+        assert!(words(&text, "kernel start to pod").ends_with(&["-", "50.00", "not", "measured"]));
+        assert!(words(&text, "services up,").ends_with(&["0.25", "0.30", "met"]));
     }
 }

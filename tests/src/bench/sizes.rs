@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
+use super::subject::Subject;
+use crate::machine::Boot;
 use crate::release::Release;
 use crate::tool::{self, text};
 
@@ -13,7 +15,7 @@ use crate::tool::{self, text};
 const LARGEST: usize = 15;
 
 /// Sizes in bytes, largest first.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Sizes {
     /// The files that `make image` made.
     pub artifacts: Vec<Size>,
@@ -21,6 +23,12 @@ pub struct Sizes {
     pub release: Vec<Size>,
     /// The largest files in the squashfs, before compression.
     pub largest: Vec<Size>,
+    /// What our machine's disk holds before its first boot, in bytes.
+    pub disk: u64,
+    /// What the reference's disk holds then.
+    pub reference_disk: u64,
+    /// The reference's initrd.
+    pub reference_initrd: u64,
 }
 
 /// A file's size.
@@ -40,15 +48,46 @@ impl Sizes {
     }
 }
 
-/// Looks at the artefacts in `dir` and into the release.
-pub fn measure(dir: &Path, release: &Release) -> Result<Sizes> {
+/// Looks at the artefacts in `dir`, into the release, and at what both machines boot from.
+pub fn measure(
+    dir: &Path,
+    release: &Release,
+    ours: &Subject,
+    reference: &Subject,
+) -> Result<Sizes> {
     let squashfs = text(&release.dir().join("rootfs.squashfs"));
     let listing = tool::run("unsquashfs", ["-lln", &squashfs])?;
     Ok(Sizes {
         artifacts: folder(dir)?,
         release: folder(&release.dir())?,
         largest: largest(&listing),
+        disk: used(&ours.disk)?,
+        reference_disk: used(&reference.disk)?,
+        reference_initrd: initrd(reference)?,
     })
+}
+
+fn initrd(subject: &Subject) -> Result<u64> {
+    let Boot::Direct { initrd, .. } = &subject.boot else {
+        bail!("measuring {}: it boots without an initrd", subject.name);
+    };
+    let data = fs::metadata(initrd).with_context(|| format!("reading {}", initrd.display()))?;
+    Ok(data.len())
+}
+
+/// How much of an ext4 file system is taken, with its own tables and journal.
+fn used(disk: &Path) -> Result<u64> {
+    let header = tool::run("dumpe2fs", ["-h", &text(disk)])?;
+    used_of(&header).with_context(|| format!("reading the header of {}", disk.display()))
+}
+
+fn used_of(header: &str) -> Option<u64> {
+    let field = |name: &str| -> Option<u64> {
+        let value = header.lines().find_map(|line| line.strip_prefix(name))?;
+        value.trim().parse().ok()
+    };
+    let blocks = field("Block count:")? - field("Free blocks:")?;
+    Some(blocks * field("Block size:")?)
 }
 
 fn folder(dir: &Path) -> Result<Vec<Size>> {
@@ -102,5 +141,12 @@ mod tests {
             lrwxrwxrwx 0/0 5 2026-11-21 08:00 squashfs-root/x -> y\n";
         let names: Vec<String> = largest(listing).into_iter().map(|size| size.name).collect();
         assert_eq!(names, ["bin/large", "lib/small"]);
+    }
+
+    #[test]
+    fn a_disk_holds_what_is_not_free() {
+        let header = "Block count:              1000\nFree blocks:              250\nBlock size:               4096\n";
+        assert_eq!(used_of(header), Some(750 * 4096));
+        assert_eq!(used_of("Block count: 1\n"), None);
     }
 }
