@@ -51,5 +51,11 @@ fn perform(step: &Step, work: &mut Work<'_>, reporter: &mut dyn Reporter) -> Res
         Step::Select { version } => copy::select(work, version),
         Step::ReadBack { .. } => copy::read_back(work, reporter),
         Step::Commit { .. } => disk::commit(work),
+        Step::BootEntry => {
+            if let Err(error) = loader::boot_entry(work) {
+                reporter.note(&format!("it is not there, and not needed: {error:#}"));
+            }
+            Ok(())
+        }
     }
 }

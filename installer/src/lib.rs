@@ -5,6 +5,7 @@
 //! counts only when everything else is written and was read back.
 
 pub mod asking;
+pub mod boot_entry;
 pub mod disk_text;
 pub mod execute;
 pub mod facts;

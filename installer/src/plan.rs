@@ -62,7 +62,9 @@ pub fn plan(request: &Request, facts: &Facts, settings: &Settings) -> Result<Pla
         }
     };
     match target::find(request, facts, release) {
-        Ok(target) if refusals.is_empty() => Ok(Plan::of(request, &target, release, settings)),
+        Ok(target) if refusals.is_empty() => {
+            Ok(Plan::of(request, (&target, release), facts, settings))
+        }
         Ok(_) => Err(refusals),
         Err(more) => {
             refusals.extend(more);
@@ -99,7 +101,12 @@ fn incomplete(release: &Release) -> Option<Refusal> {
 }
 
 impl Plan {
-    fn of(request: &Request, target: &Target, release: &Release, settings: &Settings) -> Self {
+    fn of(
+        request: &Request,
+        (target, release): (&Target, &Release),
+        facts: &Facts,
+        settings: &Settings,
+    ) -> Self {
         let mut steps = vec![Step::CheckRelease {
             version: release.version.clone(),
             size: release.size(),
@@ -118,7 +125,7 @@ impl Plan {
         steps.push(Step::ReadBack {
             size: release.size(),
         });
-        steps.extend(target.complete());
+        steps.extend(target.complete(facts.firmware));
         Self {
             target: target.words(),
             disk: target.disk().to_path_buf(),

@@ -94,6 +94,8 @@ pub enum Step {
         /// The disk.
         device: PathBuf,
     },
+    /// Put the disk in front of the firmware's list. A failure is told, and ends nothing: the disk boots without.
+    BootEntry,
 }
 
 impl Step {
@@ -140,6 +142,7 @@ impl Step {
                 "writing the partition table of {}; it can be booted from here on",
                 device.display()
             ),
+            Self::BootEntry => "putting the disk in front of the firmware's list".to_owned(),
         }
     }
 }

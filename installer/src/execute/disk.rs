@@ -97,6 +97,10 @@ pub(super) fn commit(work: &mut Work<'_>) -> Result<()> {
     let image = std::fs::read(&image).with_context(|| format!("reading {}", image.display()))?;
     gpt::write(&plan.disk, plan.sector, random_guid()?, &entries)?;
     gpt::protect(&plan.disk, plan.sector, &boot_code(&image, core_at)?)?;
+    work.esp = entries
+        .iter()
+        .find(|e| e.kind == gpt::EFI_SYSTEM)
+        .map(|e| e.id);
     work.erased = false;
     Ok(())
 }

@@ -12,6 +12,7 @@ use system::partition::drop_cache;
 use super::disk::format_esp;
 use super::fat;
 use super::work::Work;
+use crate::boot_entry;
 use crate::grub::core_image;
 use crate::layout::Role;
 
@@ -61,6 +62,21 @@ pub(super) fn uefi(work: &mut Work<'_>, device: &Path) -> Result<()> {
         device.display()
     );
     Ok(())
+}
+
+/// Tells the firmware about the disk.
+pub(super) fn boot_entry(work: &Work<'_>) -> Result<()> {
+    let slice = work.slices.iter().find(|slice| slice.role == Role::Esp);
+    let (slice, id) = slice
+        .zip(work.esp)
+        .context("there is no EFI system partition")?;
+    let partition = boot_entry::Partition {
+        number: slice.number,
+        start: slice.start / work.plan.sector,
+        length: slice.size / work.plan.sector,
+        id,
+    };
+    boot_entry::set(Path::new(boot_entry::VARIABLES), &partition)
 }
 
 fn put(device: &Path, image: &[u8]) -> Result<()> {

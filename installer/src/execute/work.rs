@@ -21,6 +21,8 @@ pub(super) struct Work<'a> {
     pub(super) mounted: Option<PathBuf>,
     /// The new partitions, once the kernel knows them.
     pub(super) slices: Vec<Slice>,
+    /// The GUID of the EFI system partition, once there is a table.
+    pub(super) esp: Option<[u8; 16]>,
     /// The old content is gone, and the new one not yet complete.
     pub(super) erased: bool,
     /// udev reads a disk's table anew when somebody closes it, unless it is locked. That would take the partitions away, of
@@ -40,6 +42,7 @@ impl<'a> Work<'a> {
             target,
             mounted: None,
             slices: Vec::new(),
+            esp: None,
             erased: false,
             _lock: lock,
         })

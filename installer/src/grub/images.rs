@@ -21,7 +21,8 @@ const NOP: u8 = 0x90;
 /// go on with the next device, where the medium may be.
 pub const UNFINISHED: &[u8] = &UNFINISHED_CODE;
 
-const MESSAGE: &[u8] = b"\r\nk3OS: the installation of this disk was not finished. Start the medium and install again.\r\n\0";
+const MESSAGE: &[u8] =
+    b"\r\nk3OS: the installation of this disk was not finished; install it again.\r\n\0";
 
 const UNFINISHED_CODE: [u8; PROGRAM.len() + MESSAGE.len()] = {
     let mut code = [0; PROGRAM.len() + MESSAGE.len()];

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use system::disk::partition_device;
 
 use crate::disk_text;
-use crate::facts::{DiskFacts, Facts, Volume};
+use crate::facts::{DiskFacts, Facts, Firmware, Volume};
 use crate::layout::{self, STATE_LABEL, Slice};
 use crate::manifest::Release;
 use crate::refusal::Refusal;
@@ -330,9 +330,14 @@ impl Target<'_> {
     }
 
     /// The steps after everything was read back.
-    pub(super) fn complete(&self) -> Option<Step> {
-        self.erases().then(|| Step::Commit {
-            device: self.disk().to_path_buf(),
-        })
+    pub(super) fn complete(&self, firmware: Firmware) -> Vec<Step> {
+        if !self.erases() {
+            return Vec::new();
+        }
+        let device = self.disk().to_path_buf();
+        let entry = (firmware == Firmware::Uefi).then_some(Step::BootEntry);
+        std::iter::once(Step::Commit { device })
+            .chain(entry)
+            .collect()
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::facts::Firmware;
 use crate::facts::examples::{disk, facts, with_state};
 
 const GB: u64 = 1_000_000_000;
@@ -49,6 +50,14 @@ Then: nothing more; start the machine again when you like
 ";
     assert_eq!(plan.text(), expected);
     assert!(plan.erases);
+}
+
+#[test]
+fn firmware_with_a_list_gets_an_entry_for_an_erased_disk() {
+    let mut facts = facts(vec![disk("/dev/vda", 8 * GB)]);
+    facts.firmware = Firmware::Uefi;
+    let plan = plan(&request("/dev/vda"), &facts, &settings()).unwrap();
+    assert_eq!(plan.steps.last(), Some(&Step::BootEntry));
 }
 
 #[test]
