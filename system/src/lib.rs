@@ -6,6 +6,8 @@
 
 pub mod block;
 pub mod console;
+pub mod data_volume;
+pub mod dbus;
 pub mod loopdev;
 pub mod modules;
 pub mod mount;
