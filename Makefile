@@ -43,6 +43,7 @@ test: lint ## What the CI runs: lint, the image, unit and integration tests. Boo
 
 test-all: lint ## The same, and every end-to-end scenario in QEMU
 	cargo test --workspace --no-fail-fast
+	K3OS_FUZZ_CASES=5000 cargo test -p k3os-data-sources --test fuzz
 	kubernetes/test.sh
 	$(MAKE) artifacts
 	$(TESTS) run --all --artifacts $(ARTIFACTS)
