@@ -41,6 +41,7 @@ test: check ## What the CI runs: lint, the image, unit and integration tests, an
 	$(TESTS) run --artifacts $(ARTIFACTS)
 
 test-all: check ## The same with every end-to-end scenario in QEMU
+	K3OS_FUZZ_CASES=5000 cargo test --locked -p k3os-data-sources --test fuzz
 	$(TESTS) run --all --artifacts $(ARTIFACTS)
 
 check: lint ## All of that but the boots

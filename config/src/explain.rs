@@ -1,4 +1,6 @@
-//! Each value with the source and line that it came from, and what it replaced. Secrets are hidden.
+//! Each value with the source and line that it came from, and what it replaced. Secrets are hidden unless asked for.
+
+mod hide;
 
 use crate::dump;
 use crate::model::Config;
@@ -6,10 +8,19 @@ use crate::schema::{Field, Kind, Section};
 use crate::source::Loaded;
 use serde_json::Value as Json;
 
+/// Whether secrets are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrets {
+    /// As `(hidden)`.
+    Hidden,
+    /// As they are.
+    Shown,
+}
+
 /// One line for each value whose key begins with `prefix` (any spelling of snake_case; empty for all).
-pub fn text(loaded: &Loaded, prefix: &str) -> String {
+pub fn text(loaded: &Loaded, prefix: &str, secrets: Secrets) -> String {
     let mut lines = String::new();
-    for (key, value) in values(&loaded.config) {
+    for (key, value) in values(&loaded.config, secrets) {
         if key != prefix
             && !key
                 .strip_prefix(prefix)
@@ -28,54 +39,86 @@ pub fn text(loaded: &Loaded, prefix: &str) -> String {
 }
 
 /// Every value that is set, by key; items of lists and maps each by their own.
-fn values(config: &Config) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    if let Json::Object(map) = dump::snake(config) {
-        walk_section("", Config::FIELDS, &Json::Object(map), &mut found);
-    }
-    found
+fn values(config: &Config, secrets: Secrets) -> Vec<(String, String)> {
+    let mut walk = Walk {
+        secrets,
+        found: Vec::new(),
+    };
+    walk.section("", Config::FIELDS, &dump::snake(config));
+    walk.found
 }
 
-fn walk_section(parent: &str, fields: &[Field], section: &Json, found: &mut Vec<(String, String)>) {
-    for field in fields {
-        let camel = crate::schema::camel_case(field.name);
-        let Some(value) = section.get(field.name).or_else(|| section.get(&camel)) else {
-            continue;
-        };
-        let key = if parent.is_empty() {
-            field.name.to_owned()
-        } else {
-            format!("{parent}.{}", field.name)
-        };
-        walk(&key, field.kind, value, found);
-    }
+struct Walk {
+    secrets: Secrets,
+    found: Vec<(String, String)>,
 }
 
-fn walk(key: &str, kind: Kind, value: &Json, found: &mut Vec<(String, String)>) {
-    match (kind, value) {
-        (Kind::Section(fields), section) => walk_section(key, fields, section, found),
-        (Kind::Sections(fields), Json::Array(items)) => {
-            let item =
-                |(number, item)| walk_section(&format!("{key}[{number}]"), fields, item, found);
-            items.iter().enumerate().for_each(item);
+impl Walk {
+    fn section(&mut self, parent: &str, fields: &[Field], section: &Json) {
+        for field in fields {
+            let camel = crate::schema::camel_case(field.name);
+            let Some(value) = section.get(field.name).or_else(|| section.get(&camel)) else {
+                continue;
+            };
+            let key = if parent.is_empty() {
+                field.name.to_owned()
+            } else {
+                format!("{parent}.{}", field.name)
+            };
+            self.value(&key, field.kind, value);
         }
-        (_, Json::Array(items)) => {
-            let item =
-                |(number, item): (usize, &Json)| (format!("{key}[{number}]"), item.to_string());
-            found.extend(items.iter().enumerate().map(item));
+    }
+
+    fn value(&mut self, key: &str, kind: Kind, value: &Json) {
+        match (kind, value) {
+            (Kind::Section(fields), section) => self.section(key, fields, section),
+            (Kind::Sections(fields), Json::Array(items)) => {
+                for (number, item) in items.iter().enumerate() {
+                    self.section(&format!("{key}[{number}]"), fields, item);
+                }
+            }
+            (_, Json::Array(items)) => self.list(key, items),
+            (_, Json::Object(map)) => {
+                for (name, value) in map {
+                    let value = self.shown(value, |text| hide::variable(name, text));
+                    self.found.push((format!("{key}[{name}]"), value));
+                }
+            }
+            (_, Json::String(text)) if text.is_empty() => {}
+            (Kind::Secret, _) => {
+                let value = self.shown(value, |_| hide::HIDDEN.to_owned());
+                self.found.push((key.to_owned(), value));
+            }
+            (Kind::Content, Json::String(text)) => {
+                self.found
+                    .push((key.to_owned(), format!("({} bytes)", text.len())));
+            }
+            (_, value) => {
+                let value = self.shown(value, hide::in_urls);
+                self.found.push((key.to_owned(), value));
+            }
         }
-        (_, Json::Object(map)) => {
-            found.extend(
-                map.iter()
-                    .map(|(name, value)| (format!("{key}[{name}]"), value.to_string())),
-            );
+    }
+
+    fn list(&mut self, key: &str, items: &[Json]) {
+        for (number, item) in items.iter().enumerate() {
+            let before = number.checked_sub(1).and_then(|n| items.get(n)?.as_str());
+            let value = self.shown(item, |text| {
+                hide::argument(before.unwrap_or_default(), text)
+            });
+            self.found.push((format!("{key}[{number}]"), value));
         }
-        (_, Json::String(text)) if text.is_empty() => {}
-        (Kind::Secret, _) => found.push((key.to_owned(), "(hidden)".into())),
-        (Kind::Content, Json::String(text)) => {
-            found.push((key.to_owned(), format!("({} bytes)", text.len())))
+    }
+
+    /// A value as JSON, text without what `hide` takes out of it.
+    fn shown(&self, value: &Json, hide: impl FnOnce(&str) -> String) -> String {
+        match value {
+            Json::String(text) if self.secrets == Secrets::Hidden => match hide(text) {
+                hidden if hidden == hide::HIDDEN => hidden,
+                text => Json::from(text).to_string(),
+            },
+            value => value.to_string(),
         }
-        (_, value) => found.push((key.to_owned(), value.to_string())),
     }
 }
 
@@ -104,22 +147,44 @@ mod tests {
         );
         let loaded = load(&[first, second]);
         assert_eq!(
-            text(&loaded, "hostname"),
+            text(&loaded, "hostname", Secrets::Hidden),
             "hostname: \"two\"\n    from b:1:11\n    in place of a:1:11\n"
         );
         assert_eq!(
-            text(&loaded, "k3os.token"),
+            text(&loaded, "k3os.token", Secrets::Hidden),
             "k3os.token: (hidden)\n    from a:2:15\n"
         );
         assert_eq!(
-            text(&loaded, "k3os.labels"),
+            text(&loaded, "k3os.labels", Secrets::Hidden),
             "k3os.labels[c]: \"d\"\n    from b:3:12\n"
         );
-        let all = text(&loaded, "");
+        let all = text(&loaded, "", Secrets::Hidden);
         assert!(
             all.contains("k3os.k3s_args[1]: \"y\"") && all.contains("k3os.wifi[0].name: \"w\""),
             "{all}"
         );
         assert!(!all.contains("geheim"), "{all}");
+        let asked = text(&loaded, "k3os.token", Secrets::Shown);
+        assert!(asked.starts_with("k3os.token: \"geheim\"\n"), "{asked}");
+    }
+
+    #[test]
+    fn secrets_in_arguments_variables_and_urls_are_hidden() {
+        let yaml = "k3os:\n  k3s_args: [server, --token, geheim, --agent-token=geheim, '--datastore-endpoint=mysql://u:geheim@h/d']\n  \
+                    environment: {https_proxy: 'http://me:geheim@proxy:1', API_TOKEN: geheim}\n";
+        let loaded = load(&[file("a", yaml)]);
+        let all = text(&loaded, "", Secrets::Hidden);
+        assert!(!all.contains("geheim"), "{all}");
+        for line in [
+            "k3os.k3s_args[3]: \"--agent-token=(hidden)\"",
+            "k3os.k3s_args[4]: \"--datastore-endpoint=mysql://(hidden)@h/d\"",
+            "k3os.environment[https_proxy]: \"http://(hidden)@proxy:1\"",
+        ] {
+            assert!(all.contains(line), "{line} is not in {all}");
+        }
+        assert_eq!(
+            text(&loaded, "", Secrets::Shown).matches("geheim").count(),
+            5
+        );
     }
 }

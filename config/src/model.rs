@@ -35,7 +35,7 @@ section! {
         boot_cmd: Vec<String> = check::any,
             in ["boot"],
             eg "boot_cmd:\n- echo hello, boot command\n";
-        /// Commands of the initrd phase, before the root is entered.
+        /// Commands of the initrd phase: first of all, as soon as the file systems are there.
         init_cmd: Vec<String> = check::any,
             in ["initrd"],
             eg "init_cmd:\n- echo hello, init command\n";
@@ -45,10 +45,14 @@ section! {
 section! {
     /// The `k3os:` section.
     pub struct K3os {
-        /// Where to look for metadata and userdata, in this order.
+        /// Where to look for metadata and userdata, in this order; the first with userdata ends the search. `cdrom` is a CD, disk
+        /// or stick labelled `cidata` or `config-2`, or any CD with a file `user-data` or `config`; `file=/PATH` is a file. The
+        /// others are asked over the network, and Kubernetes waits for them. Unset means: a medium with one of these labels.
         data_sources: Vec<String> = check::data_source,
+            in ["boot", "runtime"],
             eg "k3os:\n  data_sources:\n  - openstack\n  - cdrom\n";
-        /// Kernel modules to load, each with its parameters: `name option=value …`.
+        /// Kernel modules to load, each with its parameters: `name option=value …`. Those of the kernel command line are loaded
+        /// before the drivers of disks, where the initrd has them.
         modules: Vec<String> = check::module,
             in ["initrd", "boot", "runtime"],
             eg "k3os:\n  modules:\n  - kvm\n  - nvme poll_queues=2\n";

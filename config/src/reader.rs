@@ -52,6 +52,8 @@ impl Origins {
 pub(crate) struct Report {
     pub problems: Vec<Problem>,
     pub origins: Origins,
+    /// Values so far that do not apply. Unknown keys do not count.
+    misfits: usize,
 }
 
 /// Reads one source.
@@ -121,6 +123,7 @@ impl<'a> Reader<'a> {
         hint: Option<String>,
     ) {
         let (source, key) = (self.source.to_owned(), self.key.clone());
+        self.report.misfits += usize::from(severity == Severity::Error);
         self.report.problems.push(Problem {
             severity,
             source,
@@ -129,6 +132,24 @@ impl<'a> Reader<'a> {
             message,
             hint,
         });
+    }
+
+    /// Reads one item of a list of sections. `None`, and reported, when one of its values does not apply: a file without
+    /// its mode or encoding, or a network without its passphrase, is worse than none.
+    pub(crate) fn whole_section<S: Section>(&mut self, node: &Node) -> Option<S> {
+        let before = self.report.misfits;
+        let mut item = S::default();
+        self.section(&mut item, node);
+        if self.report.misfits == before {
+            return Some(item);
+        }
+        self.report.origins.forget_items(&self.key);
+        self.error(
+            node.place,
+            "is left out, because a value in it does not fit",
+            None,
+        );
+        None
     }
 
     /// Reads a map into a section, key by key. One bad key does not stop the others.
@@ -168,6 +189,7 @@ impl<'a> Reader<'a> {
         self.within(&format!(".{}", entry.key), |reader| {
             reader.error(entry.place, "there is no such key", hint);
         });
+        self.report.misfits -= 1;
     }
 }
 

@@ -22,11 +22,15 @@ Every key may be written in snake_case, camelCase or joined, and lists and maps 
 `k3os.sysctl[kernel.printk]=\"4 4 1 7\"`, `write_files[0].path=/etc/example`, `k3os.install.silent` (a bare word is true).
 
 Sources, from the lowest to the highest precedence: `/k3os/system/config.yaml`, the kernel command line,
-`/var/lib/rancher/k3os/config.yaml`, the cloud's metadata and userdata, the files of `/var/lib/rancher/k3os/config.d` by name.
+`/var/lib/rancher/k3os/config.yaml`, metadata (`/run/config/local_hostname`, `/run/config/ssh/authorized_keys`) and userdata
+(`/run/config/userdata`), which `k3os.data_sources` brings, and the files of `/var/lib/rancher/k3os/config.d` by name.
+A machine that none of them names takes `/run/config/hostname`, the name that its cloud knows it by.
+Userdata is a configuration in YAML or JSON, a script (`#!`) or a program; the last two run in the runtime phase.
 Sections merge key by key. A list or a map replaces an earlier one as a whole; only ssh keys of all sources add up.
 What is wrong in one source is reported with file, line and column, and everything else applies.
 
-Phases: `initrd` (before the root is entered), `boot` (before the services start), `runtime` (with the services running).
+Phases: `initrd` (as soon as the file systems are there), `boot` (before the services start), `runtime` (with the services
+running and the network up).
 ";
 
 fn section(page: &mut String, parent: &str, fields: &[Field]) {

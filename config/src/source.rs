@@ -127,15 +127,24 @@ fn file(text: &str, reader: &mut Reader<'_>) -> Option<Node> {
             }
             document.root
         }
-        Err(remark) => {
-            reader.error(
-                remark.place,
-                remark.message,
-                Some("nothing of this source applies".into()),
-            );
-            None
-        }
+        Err(remark) => parts(text, remark, reader),
     }
+}
+
+/// What can be saved of a file that is not YAML as a whole.
+fn parts(text: &str, whole: yaml::Remark, reader: &mut Reader<'_>) -> Option<Node> {
+    let (remarks, hint, root) = match yaml::parse_parts(text) {
+        Some(saved) => (
+            saved.remarks,
+            "this key does not apply; the others of this source do",
+            saved.root,
+        ),
+        None => (vec![whole], "nothing of this source applies", None),
+    };
+    for remark in remarks {
+        reader.error(remark.place, remark.message, Some(hint.into()));
+    }
+    root
 }
 
 fn hostname(text: &str) -> Option<Node> {

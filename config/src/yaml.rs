@@ -4,10 +4,12 @@
 //! (`<<`) are honoured. Sizes are bounded: a small file that unfolds to a huge one is refused.
 
 mod builder;
+mod parts;
 
 use crate::problem::Place;
 use crate::tree::Node;
 use builder::Builder;
+pub use parts::parse_parts;
 use saphyr_parser::{Event, Parser, ScanError};
 
 /// The largest source that is read, in bytes.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub use config::explain::Secrets;
 use config::{Loaded, Severity, SourceKind};
 use system::host::Host;
 
@@ -99,10 +100,10 @@ pub fn dump_json(root: &Path, cmdline: &str) -> Answer {
     shown(&collect(root, cmdline).load(), config::dump::json)
 }
 
-/// `k3os config explain [KEY]`: each value with its source, and what it replaced. Secrets are hidden.
-pub fn explain(root: &Path, cmdline: &str, key: Option<&str>) -> Answer {
+/// `k3os config explain [KEY]`: each value with its source, and what it replaced.
+pub fn explain(root: &Path, cmdline: &str, key: Option<&str>, secrets: Secrets) -> Answer {
     let loaded = collect(root, cmdline).load();
-    let text = config::explain::text(&loaded, key.unwrap_or_default());
+    let text = config::explain::text(&loaded, key.unwrap_or_default(), secrets);
     match key {
         Some(key) if text.is_empty() => Answer {
             notes: format!("{key} is not set\n"),

@@ -9,6 +9,7 @@ use config::{Loaded, Problem, Severity, Source, SourceKind};
 const SYSTEM_CONFIG: &str = "k3os/system/config.yaml";
 const CONFIG: &str = "var/lib/rancher/k3os/config.yaml";
 const CONFIG_FOLDER: &str = "var/lib/rancher/k3os/config.d";
+const HOSTNAME: &str = "run/config/hostname";
 const LOCAL_HOSTNAME: &str = "run/config/local_hostname";
 const METADATA_KEYS: &str = "run/config/ssh/authorized_keys";
 const USERDATA: &str = "run/config/userdata";
@@ -24,11 +25,12 @@ pub struct Collected {
 
 /// Reads the sources under `root`. A source that is not there is none; one that cannot be read is a problem.
 ///
-/// The order, from the lowest precedence: `/k3os/system/config.yaml`, the kernel command line,
+/// The order, from the lowest precedence: the name that a cloud gives a machine without one, `/k3os/system/config.yaml`, the kernel command line,
 /// `/var/lib/rancher/k3os/config.yaml`, metadata and userdata in `/run/config`, and each file of
 /// `/var/lib/rancher/k3os/config.d` by name.
 pub fn collect(root: &Path, cmdline: &str) -> Collected {
     let mut collected = Collected::default();
+    collected.read(root, HOSTNAME, SourceKind::LocalHostname);
     collected.read(root, SYSTEM_CONFIG, SourceKind::File);
     collected.sources.push(Source {
         name: "cmdline".into(),

@@ -1,6 +1,7 @@
 //! Does the steps of a plan, one after the other, each by itself.
 
 mod password;
+mod wireless;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -78,6 +79,10 @@ fn act(step: &Step, host: &dyn Host) -> Result<bool> {
     match &step.action {
         Action::Password(password) => password::set(password, host),
         Action::Write(file) => write(file, host),
+        Action::WriteFor(file, unit) => write_for(file, unit, host),
+        Action::Want(unit) => want(unit, host),
+        Action::Wireless => wireless::switch_on(host),
+        Action::Restrict(path) => host.restrict(path),
         Action::Remove(path) => host.remove(path),
         Action::Block { path, lines } => block(path, lines, host),
         Action::Hostname(name) => host.set_hostname(name).map(|()| true),
@@ -105,6 +110,22 @@ fn write(file: &File, host: &dyn Host) -> Result<bool> {
         mode: file.mode,
         owner,
     })
+}
+
+fn write_for(file: &File, unit: &str, host: &dyn Host) -> Result<bool> {
+    let changed = write(file, host)?;
+    if changed {
+        systemctl(&["try-restart", unit], host)?;
+    }
+    Ok(changed)
+}
+
+fn want(unit: &str, host: &dyn Host) -> Result<bool> {
+    let wants = Path::new(unit::FOLDER).join("multi-user.target.wants");
+    host.link(
+        &wants.join(unit),
+        &Path::new("/usr/lib/systemd/system").join(unit),
+    )
 }
 
 fn block(path: &Path, lines: &[String], host: &dyn Host) -> Result<bool> {
@@ -135,7 +156,11 @@ fn install_service(service: &Service, host: &dyn Host) -> Result<bool> {
             owner: ROOT,
         })?
     };
-    changed |= host.write(&public(&unit_path, &service.unit))?;
+    // Arguments may hold secrets too: a token, the password of a datastore.
+    changed |= host.write(&Content {
+        mode: 0o600,
+        ..public(&unit_path, &service.unit)
+    })?;
     changed |= host.link(&wants, &Path::new("..").join(unit::NAME))?;
     if changed && service.restart {
         systemctl(&["daemon-reload"], host)?;

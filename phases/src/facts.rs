@@ -18,6 +18,8 @@ pub struct Facts {
     pub connman_settings: String,
     /// Lists of ssh keys that were fetched in the past, by the name of their file.
     pub fetched_keys: BTreeMap<String, String>,
+    /// This boot's metadata and userdata have been found.
+    pub has_metadata: bool,
     /// bash is there. It takes what k3OS's shell took (`source`, `[[ … ]]`) and a minimal `sh` does not.
     pub has_bash: bool,
 }
@@ -39,6 +41,7 @@ impl Facts {
             hosts: text("/etc/hosts"),
             connman_settings: text("/var/lib/connman/settings"),
             fetched_keys: fetched_keys(host),
+            has_metadata: data_sources::is_stored(host),
             has_bash: host
                 .list(Path::new("/usr/bin"))
                 .is_ok_and(|names| names.iter().any(|name| name == "bash")),

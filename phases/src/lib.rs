@@ -5,6 +5,7 @@
 //! all of that. A step that fails is reported with its key and source, and the others go on.
 
 pub mod cli;
+pub mod metadata;
 
 mod collect;
 mod connman;
@@ -15,6 +16,7 @@ mod files;
 mod phase;
 mod plan;
 mod preview;
+mod proxy;
 mod remote_keys;
 mod step;
 mod unit;

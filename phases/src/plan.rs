@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use config::{Loaded, Origins};
 
 pub(crate) use login::KEYS_FILE;
+pub(crate) use network::IWD;
 
 use crate::facts::Facts;
 use crate::phase::Phase;
@@ -44,7 +45,7 @@ pub fn plan(phase: Phase, loaded: &Loaded, facts: &Facts) -> Vec<Step> {
 /// the plan again changes nothing.
 fn without_overwritten(steps: Vec<Step>) -> Vec<Step> {
     let written = |step: &Step| match &step.action {
-        Action::Write(file) if !file.once => Some(file.path.clone()),
+        Action::Write(file) | Action::WriteFor(file, _) if !file.once => Some(file.path.clone()),
         _ => None,
     };
     let mut later = BTreeSet::new();
@@ -80,12 +81,21 @@ impl Planner<'_> {
     /// Not in the initrd phase, since nothing runs there; not while installing or without a system.
     fn kubernetes(&mut self) {
         let without = matches!(self.facts.mode.as_str(), "install" | "shell");
-        if self.phase == Phase::Initrd || without {
+        if self.phase == Phase::Initrd || without || self.awaits_metadata() {
             return;
         }
         let restart = self.phase != Phase::Boot;
         let service = unit::service(&self.loaded.config, self.facts, restart);
         self.add("k3os.k3s_args", Action::Service(service));
+    }
+
+    /// Userdata that comes over the network may say whether this is a server, and of which cluster. So Kubernetes starts
+    /// with the runtime phase, which has asked for it.
+    fn awaits_metadata(&self) -> bool {
+        let names = &self.loaded.config.k3os.data_sources;
+        self.phase == Phase::Boot
+            && !self.facts.has_metadata
+            && data_sources::names_a_service(names)
     }
 }
 

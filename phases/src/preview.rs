@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use system::host::{CommandLine, Content, Ended, Host};
+use system::host::{CommandLine, Content, Ended, Host, Switch};
 
 /// Looks at a machine and notes what would be done to it.
 pub(crate) struct Preview<'a> {
@@ -73,6 +73,11 @@ impl Host for Preview<'_> {
         .map(drop)
     }
 
+    fn restrict(&self, _path: &Path) -> Result<bool> {
+        // Its content stays, and who applies the configuration is its owner.
+        Ok(false)
+    }
+
     fn remove(&self, path: &Path) -> Result<bool> {
         let absent = self.host.read(path)?.is_none();
         self.note_unless(absent, || format!("remove {}", path.display()))
@@ -115,7 +120,9 @@ impl Host for Preview<'_> {
             .collect::<Vec<_>>()
             .as_slice()
         {
-            ["systemctl", "restart", .., unit] => self.note(format!("restart {unit}"))?,
+            ["systemctl", "restart" | "try-restart", .., unit] => {
+                self.note(format!("restart {unit}"))?
+            }
             [_, "-c", _] => self.note("run a command of run_cmd".into())?,
             _ => false,
         };
@@ -126,6 +133,11 @@ impl Host for Preview<'_> {
             output: Vec::new(),
             duration: Duration::ZERO,
         })
+    }
+
+    /// Asking connman would start it; the files say what changes.
+    fn switch(&self, _switch: &Switch) -> Result<()> {
+        Ok(())
     }
 
     fn random(&self, buffer: &mut [u8]) -> Result<()> {

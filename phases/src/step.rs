@@ -25,6 +25,14 @@ pub enum Action {
     Password(Password),
     /// Make a file what it shall be.
     Write(File),
+    /// Make a file what it shall be, and restart the running service that reads it only when it starts.
+    WriteFor(File, &'static str),
+    /// Have the supervisor start a service of the image with the others.
+    Want(&'static str),
+    /// Switch the running machine's wireless devices on.
+    Wireless,
+    /// Take a file's rights from everybody but its owner.
+    Restrict(PathBuf),
     /// Remove a file that an earlier configuration asked for.
     Remove(PathBuf),
     /// Make our part of a file consist of these lines, and leave the rest of it alone.
@@ -149,6 +157,14 @@ impl fmt::Display for Action {
             Action::Password(Password::Empty) => f.write_str("removing the password of rancher"),
             Action::Password(_) => f.write_str("setting the password of rancher"),
             Action::Write(file) => write!(f, "writing {}", file.path.display()),
+            Action::WriteFor(file, unit) => {
+                write!(f, "writing {} for {unit}", file.path.display())
+            }
+            Action::Want(unit) => write!(f, "adding {unit} to the services"),
+            Action::Wireless => f.write_str("switching wireless devices on"),
+            Action::Restrict(path) => {
+                write!(f, "keeping {} to its owner", path.display())
+            }
             Action::Remove(path) => write!(f, "removing {}", path.display()),
             Action::Block { path, .. } => write!(f, "writing our part of {}", path.display()),
             Action::Hostname(name) => write!(f, "setting the host name {name}"),

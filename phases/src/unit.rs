@@ -4,6 +4,7 @@ use config::{Config, K3os};
 use std::collections::BTreeMap;
 
 use crate::facts::Facts;
+use crate::proxy;
 use crate::step::{Service, Variables};
 
 /// Name of the service.
@@ -17,7 +18,7 @@ pub(crate) const SECRETS: &str = "/run/k3os/k3s.env";
 
 /// The service that this configuration asks for.
 pub(crate) fn service(config: &Config, facts: &Facts, restart: bool) -> Service {
-    let mut variables = BTreeMap::new();
+    let mut variables = proxy::exceptions(&config.k3os);
     if !config.k3os.token.is_empty() {
         variables.insert(
             "K3S_TOKEN".to_owned(),

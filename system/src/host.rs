@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 
 pub use crate::command::{CommandLine, Ended};
+pub use crate::dbus::Switch;
 pub use crate::durable::Content;
 pub use machine::Machine;
 #[cfg(any(test, feature = "recording"))]
@@ -39,6 +40,12 @@ pub trait Host {
     /// # Errors
     /// When there is no such file, or the kernel refuses the value.
     fn write_kernel(&self, path: &Path, value: &str) -> Result<()>;
+
+    /// Takes a file's rights from everybody but its owner. Returns whether anybody had some.
+    ///
+    /// # Errors
+    /// When there is no such file, or its mode cannot be changed.
+    fn restrict(&self, path: &Path) -> Result<bool>;
 
     /// Removes a file. Returns whether there was one.
     ///
@@ -75,6 +82,12 @@ pub trait Host {
     /// # Errors
     /// When it cannot be started. A status other than 0 is not an error.
     fn run(&self, line: &CommandLine) -> Result<Ended>;
+
+    /// Switches something of a running service over D-Bus, see [`crate::dbus::set`].
+    ///
+    /// # Errors
+    /// When the service is not there, or refuses.
+    fn switch(&self, switch: &Switch) -> Result<()>;
 
     /// Fills a buffer with unpredictable bytes.
     ///

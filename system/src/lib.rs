@@ -8,6 +8,8 @@ pub mod block;
 pub mod boot_events;
 pub mod console;
 pub mod content;
+pub mod data_volume;
+pub mod dbus;
 pub mod disk;
 pub mod gpt;
 pub mod loopdev;

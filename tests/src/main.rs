@@ -3,6 +3,7 @@
 mod accel;
 mod bench;
 mod cli;
+mod data_cd;
 mod disk;
 mod guest;
 mod machine;

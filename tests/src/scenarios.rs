@@ -2,17 +2,24 @@
 
 mod broken;
 mod configuration;
+mod connman;
 mod input;
 mod live;
 mod login;
+mod login_changes;
 mod media;
 mod network;
 mod node;
 pub mod objects;
+mod phases;
 mod recovery;
 mod state;
+mod userdata;
 mod workload;
 
+use anyhow::{Result, ensure};
+
+use crate::guest::Guest;
 use crate::suite::Scenario;
 
 /// All scenarios, those that tell most first.
@@ -21,9 +28,24 @@ pub fn all() -> Vec<Scenario> {
     all.extend(broken::scenarios());
     all.push(state::scenario());
     all.push(configuration::scenario());
+    all.push(userdata::scenario());
+    all.push(phases::scenario());
+    all.push(login_changes::scenario());
+    all.push(connman::scenario());
     all.extend(network::scenarios());
     all.extend(media::scenarios());
     all
+}
+
+/// Fails unless a command as root says this, white space around it aside.
+fn expect(guest: &Guest, command: &str, wanted: &str) -> Result<()> {
+    let said = guest.root(command)?;
+    ensure!(
+        said.trim() == wanted,
+        "running '{command}': '{wanted}' expected, it said '{}'",
+        said.trim()
+    );
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use super::{Complaint, one_line, require, warning};
 use std::net::IpAddr;
 
-const DATA_SOURCES: [&str; 9] = [
+/// The data sources of k3OS that have a name.
+pub const DATA_SOURCES: [&str; 9] = [
     "aws",
     "cdrom",
     "digitalocean",

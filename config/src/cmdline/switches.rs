@@ -14,6 +14,8 @@ pub struct BootSwitches {
     pub rescue: bool,
     /// `k3os.debug`, unless its value says no.
     pub debug: bool,
+    /// Each `k3os.modules=`, in order: a module with its parameters. They are wanted before the drivers of disks.
+    pub modules: Vec<String>,
     /// Each `console=`, in order and without repeats. The kernel's /dev/console is the last one.
     pub consoles: Vec<Console>,
 }
@@ -58,6 +60,7 @@ impl BootSwitches {
             ("k3os.debug", value) => {
                 self.debug = !matches!(value, Some("false" | "no" | "off" | "0"))
             }
+            ("k3os.modules" | "k3os.module", Some(module)) => self.modules.push(module.to_owned()),
             ("console", Some(value)) => self.add_console(value),
             _ => {}
         }
@@ -109,6 +112,13 @@ mod tests {
         );
         let disk = BootSwitches::from_cmdline("rescue k3os.mode=disk");
         assert_eq!((disk.mode.as_deref(), disk.rescue), (Some("disk"), false));
+    }
+
+    #[test]
+    fn modules_come_with_their_parameters() {
+        let switches =
+            BootSwitches::from_cmdline("k3os.module=nvme k3os.modules=\"kvm nested=1\" modules=x");
+        assert_eq!(switches.modules, ["nvme", "kvm nested=1"]);
     }
 
     #[test]

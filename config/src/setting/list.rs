@@ -55,12 +55,12 @@ impl<S: Section> Setting for Vec<S> {
         reader.replace(node.place);
         self.clear();
         for node in nodes {
-            let mut item = S::default();
             reader.within(&format!("[{}]", self.len()), |reader| {
-                reader.record(node.place);
-                reader.section(&mut item, node);
+                if let Some(item) = reader.whole_section(node) {
+                    reader.record(node.place);
+                    self.push(item);
+                }
             });
-            self.push(item);
         }
     }
 

@@ -352,3 +352,44 @@ fn damaged_files_are_reported() {
     }]);
     assert_eq!(zeros.config, Config::default());
 }
+
+#[test]
+fn a_file_or_network_with_a_bad_value_is_left_out_as_a_whole() {
+    let text = "write_files:\n- {path: /a, permissions: 999, content: secret}\n- {path: /b, encoding: zip, content: x}\n\
+                - {path: /c, content: [x]}\n- {path: /d, content: x, defer: true}\n\
+                k3os: {wifi: [{name: a, passphrase: {x: y}}, {name: b}]}\n";
+    let loaded = load(&[file("f", text)]);
+    let paths: Vec<_> = loaded
+        .config
+        .write_files
+        .iter()
+        .map(|f| f.path.as_str())
+        .collect();
+    assert_eq!(paths, ["/d"]);
+    assert_eq!(loaded.config.k3os.wifi.len(), 1);
+    assert_eq!(
+        messages(&loaded)[..2],
+        [
+            "f:2:27: error: write_files[0].permissions: \"999\" is not a mode in octal, e.g. 0644",
+            "f:2:3: error: write_files[0]: is left out, because a value in it does not fit",
+        ]
+    );
+    let origin = loaded.origins.of("write_files[0].path").expect("an origin");
+    assert_eq!(origin.place.line, 5);
+}
+
+#[test]
+fn a_slip_in_one_key_does_not_cost_the_ssh_keys_of_the_same_file() {
+    let text =
+        "ssh_authorized_keys:\n- ssh-rsa one\nk3os:\n  token: a\n   labels: x\nhostname: h\n";
+    let loaded = load(&[file("f", text)]);
+    assert_eq!(loaded.config.ssh_authorized_keys.0, ["ssh-rsa one"]);
+    assert_eq!(loaded.config.hostname, "h");
+    assert_eq!(loaded.problems.len(), 1);
+    let message = loaded.problems[0].to_string();
+    assert!(
+        message.starts_with("f:5:")
+            && message.ends_with("(this key does not apply; the others of this source do)"),
+        "{message}"
+    );
+}

@@ -19,6 +19,7 @@ use std::rc::Rc;
 use anyhow::{Context, Result, ensure};
 use config::BootSwitches;
 use phases::Phase;
+use phases::metadata::{self, Reach};
 use supervisor::{End, Options, Supervisor};
 use system::host::Machine;
 use system::power::{PowerState, kernel_cmdline, uptime_ms};
@@ -69,6 +70,13 @@ fn prepare(cmdline: &str, mode: &str) {
     steps.optional("making home folders", homes::make);
     steps.optional("applying the release's kernel settings", || {
         sysctl_files::apply(Path::new("/etc/sysctl.d"))
+    });
+    steps.optional("looking for userdata on CDs and disks", || {
+        let provider = metadata::look_up(Reach::Local, Path::new("/"), cmdline, &Machine)?;
+        provider
+            .iter()
+            .for_each(|name| console::line(&format!("  found by the data source {name}")));
+        Ok(())
     });
     for phase in [Phase::Initrd, Phase::Boot] {
         steps.optional(

@@ -97,12 +97,23 @@ fn mount_kernel_file_systems() -> Result<()> {
 fn load_drivers() -> Result<(Listener, Loader)> {
     let listener = Listener::open()?;
     let mut loader = Loader::for_running_kernel()?;
+    load_wanted_modules(&mut loader)?;
     // Beside the drivers: most of a driver's time is spent waiting for its device.
     thread::scope(|scope| {
         scope.spawn(load_root_modules);
         load_device_drivers(&mut loader);
     });
     Ok((listener, loader))
+}
+
+/// Those of the command line come first, so that their parameters count. What the initrd does not have, or the kernel
+/// refuses, is told by the initrd phase of the configuration, which tries again with all of the system's modules.
+fn load_wanted_modules(loader: &mut Loader) -> Result<()> {
+    for module in BootSwitches::from_cmdline(&power::kernel_cmdline()?).modules {
+        let (name, parameters) = module.trim().split_once(' ').unwrap_or((module.trim(), ""));
+        let _ = loader.load(name, parameters);
+    }
+    Ok(())
 }
 
 fn load_root_modules() {

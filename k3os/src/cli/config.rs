@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use phases::Phase;
-use phases::cli::{self, Answer, Stream};
+use phases::cli::{self, Answer, Secrets, Stream};
+use phases::metadata::{self, Reach};
 use system::host::Machine;
 use system::power::kernel_cmdline;
 
 /// Without a flag or command, the runtime phase is applied.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct ConfigArguments {
     /// Apply the initrd phase
     #[arg(long, group = "what")]
@@ -58,6 +58,9 @@ enum ConfigCommand {
     Explain {
         /// A key such as k3os.labels; all when absent
         key: Option<String>,
+        /// Show tokens, passwords and passphrases too
+        #[arg(long)]
+        secrets: bool,
     },
     /// Show what applying the configuration now would change, and what it would start anew
     Diff,
@@ -71,6 +74,10 @@ enum ConfigCommand {
 /// When the kernel's command line is needed and cannot be read, or a phase is to be applied to another root.
 pub fn main(arguments: &ConfigArguments) -> Result<ExitCode> {
     let cmdline = arguments.place.cmdline()?;
+    anyhow::ensure!(
+        arguments.command.is_none() || !arguments.flags(),
+        "a flag such as --boot or --dump and a command such as validate exclude each other; give one of them"
+    );
     match arguments.shown(&cmdline) {
         Some(answer) => {
             print(Stream::Output, &answer.text);
@@ -92,6 +99,7 @@ fn apply(arguments: &ConfigArguments, cmdline: &str) -> Result<ExitCode> {
         "applying the configuration must be run as root (use sudo)"
     );
     let mut tell = |stream, line: &str| print(stream, &format!("{line}\n"));
+    let sought = look_up(arguments.phase(), cmdline, &mut tell);
     let code = cli::apply_telling(
         arguments.phase(),
         Path::new("/"),
@@ -99,7 +107,29 @@ fn apply(arguments: &ConfigArguments, cmdline: &str) -> Result<ExitCode> {
         &Machine,
         &mut tell,
     );
-    Ok(ExitCode::from(code))
+    Ok(ExitCode::from(code.max(u8::from(!sought))))
+}
+
+/// Asks the configured data sources in the runtime phase, which has a network. Tells whether that went well.
+fn look_up(phase: Phase, cmdline: &str, tell: &mut dyn FnMut(Stream, &str)) -> bool {
+    if phase != Phase::Runtime {
+        return true;
+    }
+    match metadata::look_up(Reach::Network, Path::new("/"), cmdline, &Machine) {
+        Ok(provider) => {
+            provider.iter().for_each(|name| {
+                tell(
+                    Stream::Output,
+                    &format!("k3os.data_sources: found by {name}"),
+                )
+            });
+            true
+        }
+        Err(error) => {
+            tell(Stream::Errors, &format!("k3os.data_sources: {error:#}"));
+            false
+        }
+    }
 }
 
 /// A reader that went away (`| head`) is no failure of ours.
@@ -116,8 +146,13 @@ impl ConfigArguments {
         let root = self.place.root.as_deref().unwrap_or(Path::new("/"));
         match &self.command {
             Some(ConfigCommand::Validate { files }) => Some(cli::validate(root, cmdline, files)),
-            Some(ConfigCommand::Explain { key }) => {
-                Some(cli::explain(root, cmdline, key.as_deref()))
+            Some(ConfigCommand::Explain { key, secrets }) => {
+                let secrets = if *secrets {
+                    Secrets::Shown
+                } else {
+                    Secrets::Hidden
+                };
+                Some(cli::explain(root, cmdline, key.as_deref(), secrets))
             }
             Some(ConfigCommand::Diff) => Some(cli::diff(root, cmdline, &Machine)),
             Some(ConfigCommand::Schema) => Some(cli::schema()),
@@ -125,6 +160,10 @@ impl ConfigArguments {
             None if self.dump_json => Some(cli::dump_json(root, cmdline)),
             None => None,
         }
+    }
+
+    fn flags(&self) -> bool {
+        self.initrd || self.boot || self.install || self.dump || self.dump_json
     }
 
     fn phase(&self) -> Phase {

@@ -90,7 +90,7 @@ fn diff_tells_what_would_change_and_changes_nothing() {
     let answer = diff(root(yaml).path(), "", &host);
     assert_eq!(
         answer.text,
-        "create /etc/ssh/authorized_keys.d/rancher\nset the host name new\nchange /etc/hostname\ncreate /etc/hosts\ncreate /etc/connman/main.conf\n\
+        "create /etc/ssh/authorized_keys.d/rancher\nset the host name new\nchange /etc/hostname\ncreate /etc/hosts\ncreate /etc/connman/main.conf\nrestart connman.service\n\
          create /run/k3os/k3s.env\ncreate /run/systemd/system/k3s.service\n\
          link /run/systemd/system/default.target.wants/k3s.service\nrestart k3s.service\n"
     );

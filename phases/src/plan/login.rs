@@ -1,5 +1,6 @@
 //! Who may log in: the password and the keys of user rancher.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Planner;
@@ -11,11 +12,32 @@ use crate::step::{Action, FetchKeys, File, Password, Variables};
 /// that is no longer configured is gone.
 pub(crate) const KEYS_FILE: &str = "/etc/ssh/authorized_keys.d/rancher";
 
+/// Where sources lie that the machine may change.
+const OWN_SOURCES: &str = "/var/lib/rancher/k3os/";
+
 impl Planner<'_> {
     pub(super) fn login(&mut self) {
         self.password();
         if self.phase != Phase::Initrd {
             self.keys();
+            self.secrets();
+        }
+    }
+
+    /// Sources on the machine's own disk that hold a password, token or passphrase. Whoever made them gave them the mode
+    /// that files have.
+    fn secrets(&mut self) {
+        let origins = &self.loaded.origins;
+        let is_secret = |key: &&str| {
+            ["k3os.token", "k3os.password"].contains(key) || key.ends_with("].passphrase")
+        };
+        let sources = origins.keys().filter(is_secret).flat_map(|key| {
+            let all = origins.history(key).iter();
+            all.map(move |origin| (origin.source.clone(), key.to_owned()))
+        });
+        let own = sources.filter(|(source, _)| source.starts_with(OWN_SOURCES));
+        for (source, key) in own.collect::<BTreeMap<_, _>>() {
+            self.add(key, Action::Restrict(source.into()));
         }
     }
 

@@ -9,6 +9,10 @@ use crate::step::{Action, File};
 
 const MAIN_CONF: &str = "/etc/connman/main.conf";
 const SETTINGS: &str = "/var/lib/connman/settings";
+/// Reads `main.conf` when it starts, and never again.
+const CONNMAN: &str = "connman.service";
+/// Speaks to wireless networks for connman. A machine without any does not start it.
+pub(crate) const IWD: &str = "iwd.service";
 const WIFI: &str = "/var/lib/connman/k3os.config";
 
 impl Planner<'_> {
@@ -26,7 +30,12 @@ impl Planner<'_> {
         } else {
             "k3os.dns_nameservers"
         };
-        self.add(key, Action::Write(root_file(MAIN_CONF, conf.text(), 0o644)));
+        let file = root_file(MAIN_CONF, conf.text(), 0o644);
+        let action = match self.phase {
+            Phase::Runtime => Action::WriteFor(file, CONNMAN),
+            _ => Action::Write(file),
+        };
+        self.add(key, action);
         self.wifi();
     }
 
@@ -35,15 +44,17 @@ impl Planner<'_> {
         if networks.is_empty() {
             return self.add("k3os.wifi", Action::Remove(PathBuf::from(WIFI)));
         }
+        // connman notices when this file changes.
+        let networks = root_file(WIFI, wifi(networks), 0o600);
+        self.add("k3os.wifi", Action::Write(networks));
+        if self.phase == Phase::Runtime {
+            // Its settings are its own while it runs.
+            return self.add("k3os.wifi", Action::Wireless);
+        }
         let settings = with_wifi_enabled(&self.facts.connman_settings);
-        self.add(
-            "k3os.wifi",
-            Action::Write(root_file(WIFI, wifi(networks), 0o600)),
-        );
-        self.add(
-            "k3os.wifi",
-            Action::Write(root_file(SETTINGS, settings, 0o600)),
-        );
+        let settings = root_file(SETTINGS, settings, 0o600);
+        self.add("k3os.wifi", Action::Write(settings));
+        self.add("k3os.wifi", Action::Want(IWD));
     }
 }
 

@@ -63,6 +63,7 @@ fn the_boot_phase_adds_keys_network_and_kubernetes() {
             "k3os.ntp_servers: writing /etc/connman/main.conf",
             "k3os.wifi: writing /var/lib/connman/k3os.config",
             "k3os.wifi: writing /var/lib/connman/settings",
+            "k3os.wifi: adding iwd.service to the services",
             "write_files[0]: writing /x",
             "k3os.environment: writing our part of /etc/environment",
             "k3os.k3s_args: writing the service k3s",
@@ -237,4 +238,84 @@ fn a_file_of_the_user_takes_the_place_of_a_generated_one() {
         .filter(|line| line.ends_with("/etc/connman/main.conf"))
         .collect();
     assert_eq!(writes, ["write_files[0]: writing /etc/connman/main.conf"]);
+}
+
+#[test]
+fn kubernetes_waits_for_userdata_from_the_network_and_for_no_other() {
+    let service = |yaml: &str, phase, has_metadata| {
+        let facts = Facts {
+            has_metadata,
+            ..facts("disk")
+        };
+        let steps = plan(phase, &loaded(yaml), &facts);
+        steps
+            .iter()
+            .any(|step| matches!(step.action, Action::Service(_)))
+    };
+    let aws = "k3os: {data_sources: [cdrom, aws]}";
+    assert!(!service(aws, Phase::Boot, false));
+    assert!(service(aws, Phase::Boot, true));
+    assert!(service(aws, Phase::Runtime, false));
+    assert!(service("k3os: {data_sources: [cdrom]}", Phase::Boot, false));
+}
+
+#[test]
+fn a_running_machine_s_connman_is_told_and_a_starting_one_reads_files() {
+    let yaml = "k3os: {dns_nameservers: [1.1.1.1], wifi: [{name: home, passphrase: mypassword}]}";
+    let network = |phase| {
+        let lines = lines(phase, yaml, "disk").into_iter();
+        lines
+            .filter(|line| line.starts_with("k3os.dns") || line.starts_with("k3os.wifi"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        network(Phase::Boot),
+        [
+            "k3os.dns_nameservers: writing /etc/connman/main.conf",
+            "k3os.wifi: writing /var/lib/connman/k3os.config",
+            "k3os.wifi: writing /var/lib/connman/settings",
+            "k3os.wifi: adding iwd.service to the services",
+        ]
+    );
+    assert_eq!(
+        network(Phase::Runtime),
+        [
+            "k3os.dns_nameservers: writing /etc/connman/main.conf for connman.service",
+            "k3os.wifi: writing /var/lib/connman/k3os.config",
+            "k3os.wifi: switching wireless devices on",
+        ]
+    );
+}
+
+#[test]
+fn files_with_secrets_are_kept_to_their_owner() {
+    let source = |name: &str, text: &str| Source {
+        name: name.into(),
+        kind: SourceKind::File,
+        bytes: text.into(),
+    };
+    let loaded = load(&[
+        source("/k3os/system/config.yaml", "k3os: {token: a}"),
+        source(
+            "/var/lib/rancher/k3os/config.yaml",
+            "k3os: {password: b, token: c}",
+        ),
+        source("/var/lib/rancher/k3os/config.d/1", "hostname: a"),
+        source(
+            "/var/lib/rancher/k3os/config.d/2",
+            "k3os: {wifi: [{name: n, passphrase: geheim12}]}",
+        ),
+    ]);
+    let steps = plan(Phase::Boot, &loaded, &facts("disk"));
+    let restricted = steps.iter().filter_map(|step| match &step.action {
+        Action::Restrict(path) => path.to_str(),
+        _ => None,
+    });
+    assert_eq!(
+        restricted.collect::<Vec<_>>(),
+        [
+            "/var/lib/rancher/k3os/config.d/2",
+            "/var/lib/rancher/k3os/config.yaml"
+        ]
+    );
 }

@@ -2,14 +2,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{CommandLine, Content, Ended, Host};
+use super::{CommandLine, Content, Ended, Host, Switch};
 use crate::modules::Loader;
-use crate::{command, durable};
+use crate::{command, dbus, durable};
 
 /// The machine that this process runs on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,6 +50,10 @@ impl Host for Machine {
             .with_context(|| format!("writing {value:?} to {}", path.display()))
     }
 
+    fn restrict(&self, path: &Path) -> Result<bool> {
+        restrict(path).with_context(|| format!("changing the mode of {}", path.display()))
+    }
+
     fn remove(&self, path: &Path) -> Result<bool> {
         match fs::remove_file(path) {
             Ok(()) => Ok(true),
@@ -88,12 +92,25 @@ impl Host for Machine {
         command::run(line)
     }
 
+    fn switch(&self, switch: &Switch) -> Result<()> {
+        dbus::set(switch, &dbus::PAUSES)
+    }
+
     fn random(&self, buffer: &mut [u8]) -> Result<()> {
         let source = File::open("/dev/urandom");
         source
             .and_then(|mut source| source.read_exact(buffer))
             .context("reading /dev/urandom")
     }
+}
+
+fn restrict(path: &Path) -> std::io::Result<bool> {
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(false);
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))?;
+    Ok(true)
 }
 
 fn append(path: &Path, bytes: &[u8], limit: u64) -> std::io::Result<()> {
@@ -137,6 +154,20 @@ mod tests {
                 .len(),
             20
         );
+    }
+
+    #[test]
+    fn a_restricted_file_is_its_owner_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        fs::write(&path, "k3os: {token: x}").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(Machine.restrict(&path).unwrap());
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert!(!Machine.restrict(&path).unwrap());
     }
 
     #[test]

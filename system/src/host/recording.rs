@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::{CommandLine, Content, Ended, Host};
+use super::{CommandLine, Content, Ended, Host, Switch};
 
 /// One thing that was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Action {
     },
     /// A value was written to a file of the kernel.
     Kernel(PathBuf, String),
+    /// A file's rights were taken from all but its owner.
+    Restrict(PathBuf),
     /// A file was removed.
     Remove(PathBuf),
     /// A link was made: link, target.
@@ -35,6 +37,8 @@ pub enum Action {
     Hostname(String),
     /// A module was loaded, with its parameters.
     Module(String, String),
+    /// Something of a service was switched.
+    Switch(Switch),
     /// A command was run.
     Run(CommandLine),
 }
@@ -152,6 +156,16 @@ impl Host for Recording {
         )
     }
 
+    fn restrict(&self, path: &Path) -> Result<bool> {
+        let mut files = self.files.borrow_mut();
+        let Some((_, mode)) = files.get_mut(path).filter(|(_, mode)| mode & 0o077 != 0) else {
+            return Ok(false);
+        };
+        self.act(&path.to_string_lossy(), Action::Restrict(path.into()))?;
+        *mode &= 0o700;
+        Ok(true)
+    }
+
     fn remove(&self, path: &Path) -> Result<bool> {
         if !self.files.borrow().contains_key(path) && !self.links.borrow().contains_key(path) {
             return Ok(false);
@@ -210,6 +224,10 @@ impl Host for Recording {
                 .into_bytes(),
             duration: Duration::ZERO,
         })
+    }
+
+    fn switch(&self, switch: &Switch) -> Result<()> {
+        self.act(switch.service, Action::Switch(*switch))
     }
 
     fn random(&self, buffer: &mut [u8]) -> Result<()> {

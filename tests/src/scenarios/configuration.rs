@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use super::expect;
 use crate::disk::StateTree;
 use crate::guest::READY;
 use crate::suite::{Lab, Scenario};
 
 /// Line 3, column 9 is where the list is not closed any more.
-const BROKEN: &str = "# Somebody's typo.\nk3os:\n  labels: [one, two\nhostname: broken\n";
+const BROKEN: &str = "# Somebody's typo.\nk3os:\n  labels: [one, two\nwrite_files:\n- {path: /etc/beside-the-typo, content: saved}\n";
 const FULL: Duration = Duration::from_secs(180);
 
 /// The scenario.
@@ -49,7 +50,7 @@ fn others(lab: &mut Lab) -> Result<()> {
         "reading the hostname: it is '{}'",
         name.trim()
     );
-    Ok(())
+    expect(&lab.guest()?, "cat /etc/beside-the-typo", "saved")
 }
 
 fn message(lab: &mut Lab) -> Result<()> {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::objects;
+use super::{expect, objects};
 use crate::disk::StateTree;
-use crate::guest::{Guest, READY};
+use crate::guest::READY;
 use crate::suite::{Lab, Scenario};
 
 /// From the power button to off; pods are given 20 s.
@@ -156,14 +156,4 @@ fn sigterm(lab: &mut Lab) -> Result<()> {
 
 fn clean(lab: &mut Lab) -> Result<()> {
     lab.state_disk()?.assert_clean()
-}
-
-fn expect(guest: &Guest, command: &str, wanted: &str) -> Result<()> {
-    let said = guest.root(command)?;
-    ensure!(
-        said.trim() == wanted,
-        "running '{command}': '{wanted}' expected, it said '{}'",
-        said.trim()
-    );
-    Ok(())
 }

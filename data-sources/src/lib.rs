@@ -1,0 +1,39 @@
+//! Metadata and userdata of clouds, hypervisors and data media, as `k3os.data_sources` names them.
+//!
+//! A [`Provider`] gives neutral [`Metadata`]; [`search`] asks the providers in the configured order; [`store`] is the one
+//! writer, which lays the result where the configuration's sources are read: `/run/config`.
+
+mod curl;
+mod http;
+mod media;
+mod nocloud;
+mod providers;
+mod search;
+mod store;
+
+pub use curl::Curl;
+pub use http::{Http, Method, Request, Response};
+pub use media::{Attached, Media, Volume};
+pub use providers::{Provider, Reach, names_a_service, providers};
+pub use search::{Found, PAUSES, Search, search};
+pub use store::{FOLDER, is_stored, store};
+
+/// What a provider knows of this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// A name for a machine that is configured with none.
+    pub hostname: Option<String>,
+    /// The name that the machine shall have.
+    pub local_hostname: Option<String>,
+    /// Public ssh keys.
+    pub keys: Vec<String>,
+    /// A configuration, a script or a program.
+    pub userdata: Option<Vec<u8>>,
+}
+
+/// Parsers of what providers answer, for whoever feeds them with odd bytes.
+pub mod parse {
+    pub use crate::nocloud::{meta_data, openstack_meta_data};
+    pub use crate::providers::parsers::*;
+    pub use crate::store::unpacked;
+}
