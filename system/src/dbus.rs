@@ -55,7 +55,7 @@ mod client {
     use std::thread;
     use std::time::Duration;
 
-    use anyhow::{Context, Result};
+    use anyhow::{Context, Result, anyhow};
     use zbus::{Connection, Variant, connection};
 
     use super::Switch;
@@ -71,12 +71,15 @@ mod client {
                 Err(error) => match pauses.next() {
                     Some(pause) => thread::sleep(*pause),
                     None => {
-                        return Err(error).with_context(|| {
-                            format!(
-                                "setting {} of {}{}",
-                                switch.property, switch.service, switch.path
-                            )
-                        });
+                        // Its causes repeat its own text.
+                        return Err(anyhow!(error.to_string().trim().to_owned())).with_context(
+                            || {
+                                format!(
+                                    "setting {} of {}{}",
+                                    switch.property, switch.service, switch.path
+                                )
+                            },
+                        );
                     }
                 },
             }

@@ -25,7 +25,10 @@ pub fn parse_parts(text: &str) -> Option<Document> {
                 remarks.extend(document.remarks);
                 entries.extend(document.root.and_then(into_entries).into_iter().flatten());
             }
-            Err(remark) => remarks.push(remark),
+            Err(remark) => remarks.push(Remark {
+                message: format!("{}{}", part.name(), remark.message),
+                ..remark
+            }),
         }
     }
     let root = Node {
@@ -43,6 +46,28 @@ pub fn parse_parts(text: &str) -> Option<Document> {
 struct Part {
     before: usize,
     text: String,
+}
+
+impl Part {
+    /// `KEY: `, where the part begins with something that may be a key.
+    fn name(&self) -> String {
+        let key = self
+            .text
+            .split([':', '\n'])
+            .next()
+            .unwrap_or_default()
+            .trim();
+        let is_key = !key.is_empty()
+            && key.len() <= 40
+            && key
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+        if is_key {
+            format!("{key}: ")
+        } else {
+            String::new()
+        }
+    }
 }
 
 /// A part begins with a line that is not indented and not an item. What follows the document's end is left out.
@@ -122,6 +147,10 @@ mod tests {
             .unwrap_or_default();
         assert_eq!(remarks.len(), 1);
         assert!((6..=9).contains(&remarks[0].place.line), "{remarks:?}");
+        assert!(
+            remarks[0].message.starts_with("k3os: this is not YAML"),
+            "{remarks:?}"
+        );
     }
 
     #[test]
