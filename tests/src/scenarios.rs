@@ -3,6 +3,7 @@
 mod broken;
 mod configuration;
 mod input;
+mod install;
 mod live;
 mod login;
 mod media;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Scenario> {
     all.push(configuration::scenario());
     all.extend(network::scenarios());
     all.extend(media::scenarios());
+    all.extend(install::scenarios());
     all
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use config::Config;
+use config::{Config, Severity};
 use installer::asking::{self, Console, Operation, Terminal};
 use installer::progress::{Json, Lines, Reporter};
 use installer::request::{Finish, Request};
@@ -38,9 +38,12 @@ pub(super) struct Session<'a> {
     arguments: &'a InstallArguments,
     layer: Layer,
     config: Config,
+    /// What is wrong with the machine's own configuration.
+    errors: Vec<Refusal>,
     /// The disk was named by flags or environment: no questions but the last.
     named: bool,
     release: PathBuf,
+    lock: Option<Flock<File>>,
 }
 
 impl<'a> Session<'a> {
@@ -48,6 +51,14 @@ impl<'a> Session<'a> {
     pub(super) fn begin(arguments: &'a InstallArguments) -> Result<Self> {
         let named = arguments.named()?;
         let loaded = phases::collect(Path::new("/"), &kernel_cmdline()?).load();
+        let errors = loaded
+            .problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error);
+        let next = "correct it, or give the configuration to install by --config";
+        let errors = errors
+            .map(|error| Refusal::new(error.to_string(), next))
+            .collect();
         let configured = Layer::from_config(&loaded.config.k3os.install);
         let version = fs::read_to_string(RELEASE).with_context(|| format!("reading {RELEASE}"))?;
         Ok(Self {
@@ -55,6 +66,8 @@ impl<'a> Session<'a> {
             named: named.device.is_some() || named.no_format == Some(true),
             layer: named.over(configured),
             config: loaded.config,
+            errors,
+            lock: None,
             release: Path::new(RELEASES).join(version.trim()),
         })
     }
@@ -64,11 +77,10 @@ impl<'a> Session<'a> {
         if !self.arguments.on_console {
             return self.install();
         }
-        let lock = if self.is_silent() { lock()? } else { None };
-        if Path::new(ASKED).exists() || (self.is_silent() && lock.is_none()) {
+        // Of those on several consoles, one does what is asked for silently.
+        if Path::new(ASKED).exists() || (self.is_silent() && !self.lock()?) {
             return Ok(ExitCode::SUCCESS);
         }
-        drop(lock);
         let result = self.install();
         let _ = File::create(ASKED);
         if self.is_silent()
@@ -104,6 +116,9 @@ impl<'a> Session<'a> {
             println!("Nothing was changed.");
             return Ok(ExitCode::FAILURE);
         }
+        if !self.lock()? {
+            bail!("another installation is under way on this machine; see the other consoles");
+        }
         self.perform(&plan)
     }
 
@@ -119,6 +134,7 @@ impl<'a> Session<'a> {
         if operation == Operation::Install {
             let facts = Facts::gather(&self.release, None);
             asking::disk(console, &mut self.layer, &facts)?;
+            self.layer.tty = self.layer.tty.take().or_else(serial_terminal);
         }
         asking::configuration(console, &mut self.layer, &mut self.config)?;
         Ok(operation)
@@ -169,12 +185,17 @@ impl<'a> Session<'a> {
     }
 
     fn own_settings(&self) -> Result<Settings, Vec<Refusal>> {
+        if !self.errors.is_empty() {
+            return Err(self.errors.clone());
+        }
         let mut salt = [0; 12];
         let settings = File::open("/dev/urandom")
             .and_then(|mut source| source.read_exact(&mut salt))
             .context("reading /dev/urandom")
             .and_then(|()| Settings::of_machine(self.config.clone(), &salt));
-        settings.map_err(|error| vec![Refusal::new(format!("{error:#}"), "give --config")])
+        settings
+            .map_err(|error| vec![Refusal::new(format!("{error:#}"), "give --config")])?
+            .validated()
     }
 
     fn refuse(&self, refusals: &[Refusal]) -> Result<ExitCode> {
@@ -195,9 +216,6 @@ impl<'a> Session<'a> {
     }
 
     fn perform(&self, plan: &Plan) -> Result<ExitCode> {
-        let Some(_lock) = lock()? else {
-            bail!("another installation is under way on this machine; see the other consoles");
-        };
         let mut reporter = self.reporter();
         execute(plan, Path::new(SCRATCH), reporter.as_mut())?;
         reporter.note(match plan.finish {
@@ -237,8 +255,27 @@ fn finish(how: Finish) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The machine's one installation; `None` when another one has it.
-fn lock() -> Result<Option<Flock<File>>> {
+impl Session<'_> {
+    /// Becomes the machine's one installation, until this process ends. Tells whether it is.
+    fn lock(&mut self) -> Result<bool> {
+        if self.lock.is_none() {
+            self.lock = try_lock()?;
+        }
+        Ok(self.lock.is_some())
+    }
+}
+
+/// The serial line that the questions are answered on: who sits there wants the installed system there too.
+fn serial_terminal() -> Option<String> {
+    let path = nix::unistd::ttyname(std::io::stdin()).ok()?;
+    let name = path.strip_prefix("/dev").ok()?.to_str()?;
+    let is_serial = ["ttyS", "ttyAMA", "ttyUSB", "hvc"]
+        .iter()
+        .any(|kind| name.starts_with(kind));
+    is_serial.then(|| name.to_owned())
+}
+
+fn try_lock() -> Result<Option<Flock<File>>> {
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
