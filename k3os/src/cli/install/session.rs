@@ -1,26 +1,24 @@
 //! One run of `k3os install`, from the questions to the end.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use config::{Config, Severity};
 use installer::asking::{self, Console, Operation, Terminal};
 use installer::progress::{Json, Lines, Reporter};
 use installer::request::{Finish, Request};
 use installer::{Facts, Layer, Plan, Refusal, SCRATCH, Settings, execute, plan};
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use system::power::kernel_cmdline;
 
 use super::consoles::Consoles;
-use super::{InstallArguments, Output, request};
+use super::{InstallArguments, Output, machine, request};
 use crate::internal;
 
-/// Held while an installation writes.
-const LOCK: &str = "/run/k3os/install.lock";
 /// Made when the installer that init starts has ended, so that it does not ask again after each logout.
 const ASKED: &str = "/run/k3os/install.asked";
 const MODE: &str = "/run/k3os/mode";
@@ -30,8 +28,6 @@ const RELEASES: &str = "/k3os/system/releases";
 const LOCAL_CONFIG: &str = "/var/lib/rancher/k3os/config.yaml";
 /// How long a network is waited for when the configuration comes over it.
 const NETWORK: Duration = Duration::from_secs(60);
-/// How long the last words can be read before the machine starts again, as in k3OS.
-const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What is known so far.
 pub(super) struct Session<'a> {
@@ -134,7 +130,7 @@ impl<'a> Session<'a> {
         if operation == Operation::Install {
             let facts = Facts::gather(&self.release, None);
             asking::disk(console, &mut self.layer, &facts)?;
-            self.layer.tty = self.layer.tty.take().or_else(serial_terminal);
+            self.layer.tty = self.layer.tty.take().or_else(machine::serial_terminal);
         }
         asking::configuration(console, &mut self.layer, &mut self.config)?;
         Ok(operation)
@@ -225,7 +221,7 @@ impl<'a> Session<'a> {
             }
             Finish::PowerOff => "k3OS is installed. The machine is switched off in 5 seconds.",
         });
-        finish(plan.finish)
+        machine::finish(plan.finish)
     }
 
     fn reporter(&self) -> Box<dyn Reporter> {
@@ -243,44 +239,12 @@ impl<'a> Session<'a> {
     }
 }
 
-fn finish(how: Finish) -> Result<ExitCode> {
-    let command = match how {
-        Finish::Stay => return Ok(ExitCode::SUCCESS),
-        Finish::Reboot => "reboot",
-        Finish::PowerOff => "poweroff",
-    };
-    std::thread::sleep(LAST_WORDS);
-    let code = supervisor::shutdown_main(command, &[]);
-    ensure!(code == 0, "asking init to {command}: it refused");
-    Ok(ExitCode::SUCCESS)
-}
-
 impl Session<'_> {
     /// Becomes the machine's one installation, until this process ends. Tells whether it is.
     fn lock(&mut self) -> Result<bool> {
         if self.lock.is_none() {
-            self.lock = try_lock()?;
+            self.lock = machine::lock()?;
         }
         Ok(self.lock.is_some())
     }
-}
-
-/// The serial line that the questions are answered on: who sits there wants the installed system there too.
-fn serial_terminal() -> Option<String> {
-    let path = nix::unistd::ttyname(std::io::stdin()).ok()?;
-    let name = path.strip_prefix("/dev").ok()?.to_str()?;
-    let is_serial = ["ttyS", "ttyAMA", "ttyUSB", "hvc"]
-        .iter()
-        .any(|kind| name.starts_with(kind));
-    is_serial.then(|| name.to_owned())
-}
-
-fn try_lock() -> Result<Option<Flock<File>>> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(LOCK)
-        .with_context(|| format!("opening {LOCK}"))?;
-    Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).ok())
 }
