@@ -110,7 +110,8 @@ pub fn configuration(
     layer: &mut Layer,
     config: &mut Config,
 ) -> Result<()> {
-    if layer.config.is_some() {
+    // A file system that is kept has its configuration.
+    if layer.config.is_some() || layer.no_format == Some(true) {
         return Ok(());
     }
     if yes(console, "Config system with cloud-init file?", false)? {

@@ -180,15 +180,21 @@ fn files(request: &Request, target: &Target, settings: &Settings) -> Vec<NewFile
     let file = |path: &str, mode, bytes: Vec<u8>| NewFile {
         path: path.into(),
         mode,
+        keep: false,
         bytes,
     };
-    let mut files = vec![
+    let config = NewFile {
+        // Who keeps a file system keeps its configuration, unless another one is named.
+        keep: !target.erases() && request.config.is_none(),
         // It holds secrets.
-        file(
+        ..file(
             "k3os/system/config.yaml",
             0o600,
             settings.text.clone().into_bytes(),
-        ),
+        )
+    };
+    let mut files = vec![
+        config,
         file("boot/grub/grub.cfg", 0o644, menu.text().into_bytes()),
     ];
     if target.erases() {

@@ -57,6 +57,18 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The same, if it has no errors: answers may hold some.
+    ///
+    /// # Errors
+    /// Each error with its key.
+    pub fn validated(self) -> Result<Self, Vec<Refusal>> {
+        let (settings, _) = validate("the answers", self.text.into_bytes())?;
+        let origin = self.origin;
+        Ok(Self { origin, ..settings })
+    }
+}
+
 /// A password in the form of /etc/shadow.
 ///
 /// # Errors
@@ -199,6 +211,15 @@ mod tests {
     }
 
     #[test]
+    fn wrong_answers_are_refused() {
+        let mut config = Config::default();
+        config.k3os.server_url = "not a url".into();
+        let settings = Settings::of_machine(config, &[7; 12]).unwrap();
+        let refusals = settings.validated().unwrap_err();
+        assert!(refusals[0].what.contains("k3os.server_url"), "{refusals:?}");
+    }
+
+    #[test]
     fn the_machine_s_own_configuration_has_no_clear_password_and_no_install_section() {
         let mut config = Config {
             hostname: "box".into(),
@@ -210,7 +231,6 @@ mod tests {
         assert!(settings.text.contains("hostname: box"), "{}", settings.text);
         assert!(settings.text.contains("$6$") && !settings.text.contains("rancher\n"));
         assert!(!settings.text.contains("/dev/sda"));
-        let again = validate("x", settings.text.into_bytes()).unwrap();
-        assert!(again.1.is_empty(), "{:?}", again.1);
+        assert_eq!(settings.clone().validated().unwrap(), settings);
     }
 }

@@ -14,6 +14,8 @@ pub struct NewFile {
     pub path: PathBuf,
     /// Its mode.
     pub mode: u32,
+    /// One that is there already stays as it is.
+    pub keep: bool,
     /// What it holds; not shown, since it may be secret.
     #[serde(skip)]
     pub bytes: Vec<u8>,
@@ -130,10 +132,15 @@ impl Step {
                 format!("copying the release {version} ({})", size::show(*size))
             }
             Self::Write { files } => {
-                let names: Vec<String> = files
-                    .iter()
-                    .map(|file| format!("/{}", file.path.display()))
-                    .collect();
+                let name = |file: &NewFile| {
+                    let unless = if file.keep {
+                        " (unless it is there)"
+                    } else {
+                        ""
+                    };
+                    format!("/{}{unless}", file.path.display())
+                };
+                let names: Vec<String> = files.iter().map(name).collect();
                 format!("writing {}", names.join(", "))
             }
             Self::Select { version } => format!("choosing {version} as the release to boot"),

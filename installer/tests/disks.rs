@@ -151,6 +151,7 @@ fn a_file_system_that_is_kept_keeps_its_files() {
     install(&disk, first.path(), &mut quiet()).unwrap();
     disk.mounted(3, |root| {
         fs::write(root.join("k3os/data/mine"), "kept").unwrap();
+        fs::write(root.join("k3os/system/config.yaml"), "hostname: mine\n").unwrap();
         fs::remove_file(root.join("k3os/system/growpart")).unwrap();
     });
     let loader = fs::read(disk.partition(1)).unwrap();
@@ -166,6 +167,8 @@ fn a_file_system_that_is_kept_keeps_its_files() {
             fs::read_to_string(root.join("k3os/data/mine")).unwrap(),
             "kept"
         );
+        let config = fs::read_to_string(root.join("k3os/system/config.yaml")).unwrap();
+        assert_eq!(config, "hostname: mine\n");
         for version in ["v1.0.0", "v2.0.0"] {
             check_release(&root.join("k3os/system/releases").join(version));
         }

@@ -22,7 +22,7 @@ const RESIZE: i32 = 3;
 const BLKFLSBUF: u64 = 0x1261;
 // fs/ext4/ext4.h: _IOW('f', 16, __u64)
 const EXT4_IOC_RESIZE_FS: u64 = 0x4008_6610;
-/// How long the node of a new partition may take to appear.
+/// How long the node of a new partition may take to appear, and an old one to be free.
 const NODE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `struct blkpg_partition` of linux/blkpg.h.
@@ -61,10 +61,11 @@ pub fn add(disk: &Path, partition: &Partition) -> Result<()> {
     Ok(())
 }
 
-/// Makes the kernel forget a partition; one that it does not know is fine.
+/// Makes the kernel forget a partition; one that it does not know is fine. One that is in use is waited for a little: udev looks
+/// at what has just appeared.
 ///
 /// # Errors
-/// When it is in use.
+/// When it stays in use.
 pub fn remove(disk: &Path, number: u32) -> Result<()> {
     let device = partition_device(disk, number);
     let partition = Partition {
@@ -73,9 +74,19 @@ pub fn remove(disk: &Path, number: u32) -> Result<()> {
         start: 0,
         size: 0,
     };
-    match change(disk, DELETE, &partition) {
-        Err(error) if error.downcast_ref::<Errno>() == Some(&Errno::ENXIO) => Ok(()),
-        result => result.with_context(|| format!("making the kernel forget {}", device.display())),
+    let forgetting = || format!("making the kernel forget {}", device.display());
+    let until = Instant::now() + NODE_TIMEOUT;
+    loop {
+        let Err(error) = change(disk, DELETE, &partition) else {
+            return Ok(());
+        };
+        match error.downcast_ref::<Errno>() {
+            Some(&Errno::ENXIO) => return Ok(()),
+            Some(&Errno::EBUSY) if Instant::now() < until => {
+                thread::sleep(Duration::from_millis(100));
+            }
+            _ => return Err(error).with_context(forgetting),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod broken;
 mod configuration;
 mod connman;
 mod input;
+mod install;
 mod live;
 mod login;
 mod login_changes;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Scenario> {
     all.push(connman::scenario());
     all.extend(network::scenarios());
     all.extend(media::scenarios());
+    all.extend(install::scenarios());
     all
 }
 

@@ -105,7 +105,8 @@ fn settle(incoming: &Path, name: &Path, releases: &Path) -> Result<()> {
 
 /// Writes configuration and menu.
 pub(super) fn files(work: &Work<'_>, files: &[NewFile]) -> Result<()> {
-    files.iter().try_for_each(|file| {
+    let wanted = |file: &&NewFile| !file.keep || !work.target.join(&file.path).exists();
+    files.iter().filter(wanted).try_for_each(|file| {
         let path = work.target.join(&file.path);
         durable::write(&content(&path, &file.bytes, file.mode)).map(drop)
     })

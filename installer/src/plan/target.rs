@@ -1,5 +1,7 @@
 //! Where a release goes: a whole disk that is erased, or a file system that is kept.
 
+mod kept;
+
 use std::path::{Path, PathBuf};
 
 use system::disk::partition_device;
@@ -36,7 +38,7 @@ pub(super) fn find<'a>(
         return Err(vec![Refusal::new(error.clone(), next)]);
     }
     if request.no_format {
-        return kept(request, facts, release);
+        return kept::find(request, facts, release).map(Target::Kept);
     }
     let least = layout::least_size(release);
     let disk = chosen(request, facts, least).map_err(|refusal| vec![refusal])?;
@@ -161,106 +163,6 @@ fn blocked(disk: &DiskFacts, facts: &Facts, least: u64) -> Vec<Refusal> {
         ));
     }
     refusals
-}
-
-/// The file system to keep: the labelled one, else the named one.
-fn kept<'a>(
-    request: &Request,
-    facts: &'a Facts,
-    release: &Release,
-) -> Result<Target<'a>, Vec<Refusal>> {
-    let volume = kept_volume(request, facts).map_err(|refusal| vec![refusal])?;
-    let name = volume.device.display();
-    let mut refusals = Vec::new();
-    if volume.disk.disk.read_only {
-        refusals.push(Refusal::new(
-            format!("{name} is read-only"),
-            "release its write protection",
-        ));
-    }
-    let prefix = format!("{name} is ");
-    if let Some(used) = volume.disk.in_use.iter().find(|u| u.starts_with(&prefix)) {
-        refusals.push(Refusal::new(
-            used.clone(),
-            "unmount it first; a system that runs from it is upgraded, not installed again",
-        ));
-    }
-    let (free, least) = (
-        volume.content.free.unwrap_or(0),
-        layout::least_free(release),
-    );
-    if free < least {
-        refusals.push(Refusal::new(
-            format!(
-                "{name} has {} free, and {} are needed",
-                size::show(free),
-                size::show(least)
-            ),
-            "delete something on it, for instance an old release below /k3os/system/releases, or let it be formatted",
-        ));
-    }
-    if refusals.is_empty() {
-        Ok(Target::Kept(volume))
-    } else {
-        Err(refusals)
-    }
-}
-
-fn kept_volume<'a>(request: &Request, facts: &'a Facts) -> Result<Volume<'a>, Refusal> {
-    let labelled = facts.states();
-    let named: Vec<Volume> = match &request.device {
-        None => labelled.clone(),
-        Some(selector) => named_volumes(selector, facts),
-    };
-    let foreign = |volume: &&Volume| named.iter().all(|n| n.device != volume.device);
-    if let Some(other) = labelled.iter().find(foreign) {
-        return Err(Refusal::new(
-            format!(
-                "{} is labelled {STATE_LABEL}, but is not the one that was named",
-                other.device.display()
-            ),
-            "name it, or take its label away with e2label",
-        ));
-    }
-    let fit: Vec<&Volume> = if labelled.is_empty() {
-        named.iter().filter(|v| v.content.kind == "ext4").collect()
-    } else {
-        labelled.iter().collect()
-    };
-    match fit.as_slice() {
-        [one] => Ok(**one),
-        [] => Err(Refusal::new(
-            format!("there is no ext4 file system labelled {STATE_LABEL} to keep"),
-            format!(
-                "name a partition with ext4 by --device, or leave --no-format out; these are there:\n{}",
-                disk_text::list(&facts.disks)
-            ),
-        )),
-        [first, second, ..] => Err(Refusal::new(
-            format!(
-                "{} and {} could both be kept",
-                first.device.display(),
-                second.device.display()
-            ),
-            "name one partition, and take the label K3OS_STATE away from the other with e2label",
-        )),
-    }
-}
-
-/// The file systems on what was named: one of a partition, or all of a disk.
-fn named_volumes<'a>(selector: &Selector, facts: &'a Facts) -> Vec<Volume<'a>> {
-    if let Selector::Path(path) = selector {
-        let mut all = facts.disks.iter().flat_map(DiskFacts::volumes);
-        let partition = all.find(|v| v.device == path && v.disk.disk.device != *path);
-        if let Some(volume) = partition {
-            return vec![volume];
-        }
-    }
-    let everything: Vec<&DiskFacts> = facts.disks.iter().collect();
-    match selector.choose(&facts.disks, &everything) {
-        Choice::One(disk) => disk.volumes().collect(),
-        Choice::None | Choice::Several(_) => Vec::new(),
-    }
 }
 
 impl Target<'_> {

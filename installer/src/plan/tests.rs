@@ -136,6 +136,10 @@ fn an_existing_file_system_is_kept_and_labelled() {
     assert_eq!(steps[1], "labelling /dev/sda1 K3OS_STATE");
     assert!(!plan.erases && plan.text().contains("its files are kept"));
     assert!(!plan.text().contains("growpart") && !plan.text().contains("erasing"));
+    assert!(plan.text().contains("config.yaml (unless it is there)"));
+    request.config = Some("http://x/c".into());
+    let named = super::plan(&request, &facts, &settings()).unwrap();
+    assert!(!named.text().contains("unless it is there"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `k3os install`: puts the running release onto a disk.
 
 mod consoles;
+mod machine;
 mod session;
 
 use std::process::ExitCode;

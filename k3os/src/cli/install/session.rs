@@ -1,26 +1,24 @@
 //! One run of `k3os install`, from the questions to the end.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use config::Config;
+use anyhow::{Context, Result, bail};
+use config::{Config, Severity};
 use installer::asking::{self, Console, Operation, Terminal};
 use installer::progress::{Json, Lines, Reporter};
 use installer::request::{Finish, Request};
 use installer::{Facts, Layer, Plan, Refusal, SCRATCH, Settings, execute, plan};
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use system::power::kernel_cmdline;
 
 use super::consoles::Consoles;
-use super::{InstallArguments, Output, request};
+use super::{InstallArguments, Output, machine, request};
 use crate::internal;
 
-/// Held while an installation writes.
-const LOCK: &str = "/run/k3os/install.lock";
 /// Made when the installer that init starts has ended, so that it does not ask again after each logout.
 const ASKED: &str = "/run/k3os/install.asked";
 const MODE: &str = "/run/k3os/mode";
@@ -30,17 +28,18 @@ const RELEASES: &str = "/k3os/system/releases";
 const LOCAL_CONFIG: &str = "/var/lib/rancher/k3os/config.yaml";
 /// How long a network is waited for when the configuration comes over it.
 const NETWORK: Duration = Duration::from_secs(60);
-/// How long the last words can be read before the machine starts again, as in k3OS.
-const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What is known so far.
 pub(super) struct Session<'a> {
     arguments: &'a InstallArguments,
     layer: Layer,
     config: Config,
+    /// What is wrong with the machine's own configuration.
+    errors: Vec<Refusal>,
     /// The disk was named by flags or environment: no questions but the last.
     named: bool,
     release: PathBuf,
+    lock: Option<Flock<File>>,
 }
 
 impl<'a> Session<'a> {
@@ -48,6 +47,14 @@ impl<'a> Session<'a> {
     pub(super) fn begin(arguments: &'a InstallArguments) -> Result<Self> {
         let named = arguments.named()?;
         let loaded = phases::collect(Path::new("/"), &kernel_cmdline()?).load();
+        let errors = loaded
+            .problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error);
+        let next = "correct it, or give the configuration to install by --config";
+        let errors = errors
+            .map(|error| Refusal::new(error.to_string(), next))
+            .collect();
         let configured = Layer::from_config(&loaded.config.k3os.install);
         let version = fs::read_to_string(RELEASE).with_context(|| format!("reading {RELEASE}"))?;
         Ok(Self {
@@ -55,6 +62,8 @@ impl<'a> Session<'a> {
             named: named.device.is_some() || named.no_format == Some(true),
             layer: named.over(configured),
             config: loaded.config,
+            errors,
+            lock: None,
             release: Path::new(RELEASES).join(version.trim()),
         })
     }
@@ -64,11 +73,10 @@ impl<'a> Session<'a> {
         if !self.arguments.on_console {
             return self.install();
         }
-        let lock = if self.is_silent() { lock()? } else { None };
-        if Path::new(ASKED).exists() || (self.is_silent() && lock.is_none()) {
+        // Of those on several consoles, one does what is asked for silently.
+        if Path::new(ASKED).exists() || (self.is_silent() && !self.lock()?) {
             return Ok(ExitCode::SUCCESS);
         }
-        drop(lock);
         let result = self.install();
         let _ = File::create(ASKED);
         if self.is_silent()
@@ -104,6 +112,9 @@ impl<'a> Session<'a> {
             println!("Nothing was changed.");
             return Ok(ExitCode::FAILURE);
         }
+        if !self.lock()? {
+            bail!("another installation is under way on this machine; see the other consoles");
+        }
         self.perform(&plan)
     }
 
@@ -119,6 +130,7 @@ impl<'a> Session<'a> {
         if operation == Operation::Install {
             let facts = Facts::gather(&self.release, None);
             asking::disk(console, &mut self.layer, &facts)?;
+            self.layer.tty = self.layer.tty.take().or_else(machine::serial_terminal);
         }
         asking::configuration(console, &mut self.layer, &mut self.config)?;
         Ok(operation)
@@ -169,12 +181,17 @@ impl<'a> Session<'a> {
     }
 
     fn own_settings(&self) -> Result<Settings, Vec<Refusal>> {
+        if !self.errors.is_empty() {
+            return Err(self.errors.clone());
+        }
         let mut salt = [0; 12];
         let settings = File::open("/dev/urandom")
             .and_then(|mut source| source.read_exact(&mut salt))
             .context("reading /dev/urandom")
             .and_then(|()| Settings::of_machine(self.config.clone(), &salt));
-        settings.map_err(|error| vec![Refusal::new(format!("{error:#}"), "give --config")])
+        settings
+            .map_err(|error| vec![Refusal::new(format!("{error:#}"), "give --config")])?
+            .validated()
     }
 
     fn refuse(&self, refusals: &[Refusal]) -> Result<ExitCode> {
@@ -195,9 +212,6 @@ impl<'a> Session<'a> {
     }
 
     fn perform(&self, plan: &Plan) -> Result<ExitCode> {
-        let Some(_lock) = lock()? else {
-            bail!("another installation is under way on this machine; see the other consoles");
-        };
         let mut reporter = self.reporter();
         execute(plan, Path::new(SCRATCH), reporter.as_mut())?;
         reporter.note(match plan.finish {
@@ -207,7 +221,7 @@ impl<'a> Session<'a> {
             }
             Finish::PowerOff => "k3OS is installed. The machine is switched off in 5 seconds.",
         });
-        finish(plan.finish)
+        machine::finish(plan.finish)
     }
 
     fn reporter(&self) -> Box<dyn Reporter> {
@@ -225,25 +239,12 @@ impl<'a> Session<'a> {
     }
 }
 
-fn finish(how: Finish) -> Result<ExitCode> {
-    let command = match how {
-        Finish::Stay => return Ok(ExitCode::SUCCESS),
-        Finish::Reboot => "reboot",
-        Finish::PowerOff => "poweroff",
-    };
-    std::thread::sleep(LAST_WORDS);
-    let code = supervisor::shutdown_main(command, &[]);
-    ensure!(code == 0, "asking init to {command}: it refused");
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The machine's one installation; `None` when another one has it.
-fn lock() -> Result<Option<Flock<File>>> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(LOCK)
-        .with_context(|| format!("opening {LOCK}"))?;
-    Ok(Flock::lock(file, FlockArg::LockExclusiveNonblock).ok())
+impl Session<'_> {
+    /// Becomes the machine's one installation, until this process ends. Tells whether it is.
+    fn lock(&mut self) -> Result<bool> {
+        if self.lock.is_none() {
+            self.lock = machine::lock()?;
+        }
+        Ok(self.lock.is_some())
+    }
 }

@@ -1,0 +1,110 @@
+//! A machine that installs itself from the medium, and the disk that it leaves.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::workload;
+use crate::guest::READY;
+use crate::machine::Boot;
+use crate::suite::{Lab, Scenario};
+
+/// The boot of the live system and the installation.
+const INSTALLED: Duration = Duration::from_secs(900);
+const GIB: u64 = 1 << 30;
+/// Bytes of the disk when it is installed to, and afterwards.
+const BEFORE: u64 = 8 * GIB;
+const AFTER: u64 = 12 * GIB;
+
+/// The scenarios.
+pub fn scenarios() -> Vec<Scenario> {
+    let install = Scenario::full("install")
+        .gate("installs_itself_and_powers_off", install)
+        .gate("boots_by_bios_with_the_command_line_s_keys", bios)
+        .check("the_state_partition_has_grown", grown)
+        .check("a_second_installation_is_refused", refused);
+    let install = workload::answering(install);
+    vec![install.gate("boots_by_uefi_too", uefi)]
+}
+
+fn disk(lab: &Lab) -> PathBuf {
+    lab.dir.join("disk")
+}
+
+fn resize(lab: &Lab, size: u64) -> Result<()> {
+    let path = disk(lab);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
+    file.and_then(|file| file.set_len(size))
+        .with_context(|| format!("making {}", path.display()))
+}
+
+/// As from PXE: everything is said on the command line, and nobody answers a question.
+fn install(lab: &mut Lab) -> Result<()> {
+    resize(lab, BEFORE)?;
+    let iso = lab.setup.artifacts.iso();
+    let words = [
+        ("k3os.mode", "install"),
+        ("hostname", "installedbox"),
+        ("k3os.install.silent", "true"),
+        ("k3os.install.device", "smallest"),
+        ("k3os.install.power_off", "true"),
+        ("k3os.install.tty", "ttyS0"),
+    ];
+    let spec = lab.direct()?.cdrom(&iso).disk(&disk(lab));
+    let spec = words
+        .iter()
+        .fold(spec, |spec, (key, value)| spec.word(key, value));
+    let machine = lab.start(&spec)?;
+    machine.serial.expect("k3OS is installed", INSTALLED)?;
+    let status = machine.wait_end(READY)?;
+    ensure!(status.success(), "installing: QEMU ended with {status}");
+    Ok(())
+}
+
+fn bios(lab: &mut Lab) -> Result<()> {
+    resize(lab, AFTER)?;
+    boot(lab, Boot::Bios)
+}
+
+fn uefi(lab: &mut Lab) -> Result<()> {
+    boot(lab, Boot::Uefi)?;
+    lab.guest()?.root("test -d /sys/firmware/efi").map(drop)
+}
+
+fn boot(lab: &mut Lab, by: Boot) -> Result<()> {
+    let spec = lab.spec(by)?.disk(&disk(lab));
+    lab.start(&spec)?;
+    let guest = lab.guest()?;
+    guest.ssh.wait(READY)?;
+    let said = guest.root("cat /run/k3os/mode && hostname")?;
+    let words: Vec<&str> = said.split_whitespace().collect();
+    ensure!(
+        words.concat() == "diskinstalledbox",
+        "reading mode and hostname: '{said}'"
+    );
+    guest.wait_ready(READY)
+}
+
+fn grown(lab: &mut Lab) -> Result<()> {
+    let said = lab.guest()?.root("df -B1 --output=size /var | tail -n 1")?;
+    let size: u64 = said.trim().parse().context("reading the size of /var")?;
+    ensure!(size > 10 * GIB, "growing from {BEFORE}: /var has {size}");
+    Ok(())
+}
+
+fn refused(lab: &mut Lab) -> Result<()> {
+    let answer = lab.guest()?.try_root("k3os install --yes /dev/vda")?;
+    ensure!(
+        answer.status == 1,
+        "installing over the running system: {answer:?}"
+    );
+    lab.guest()?
+        .root("test -e /k3os/system/config.yaml")
+        .map(drop)
+}
