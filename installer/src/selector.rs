@@ -77,8 +77,12 @@ impl fmt::Display for Selector {
             Self::Serial(serial) => write!(f, "serial:{serial}"),
             Self::Smallest => f.write_str("smallest"),
             Self::Largest => f.write_str("largest"),
-            Self::Size(least, most) if *most == u64::MAX => write!(f, "size:{least}.."),
-            Self::Size(least, most) => write!(f, "size:{least}..{most}"),
+            Self::Size(least, most) if *most == u64::MAX => {
+                write!(f, "size:{}..", size::exact(*least))
+            }
+            Self::Size(least, most) => {
+                write!(f, "size:{}..{}", size::exact(*least), size::exact(*most))
+            }
         }
     }
 }

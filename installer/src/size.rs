@@ -35,6 +35,15 @@ pub fn parse(text: &str) -> Result<u64, String> {
     Ok(bytes)
 }
 
+/// Writes a size so that it is read as the same: `100G`.
+pub fn exact(bytes: u64) -> String {
+    let fits = |(_, power): &&(char, u32)| bytes > 0 && bytes.is_multiple_of(1 << power);
+    match SUFFIXES.iter().rev().find(fits) {
+        Some((letter, power)) => format!("{}{letter}", bytes >> power),
+        None => bytes.to_string(),
+    }
+}
+
 /// Shows a size with two or three digits: `8.6 GB`, `210 MB`.
 pub fn show(bytes: u64) -> String {
     let Some((unit, factor)) = UNITS.iter().find(|(_, factor)| bytes >= *factor) else {
@@ -57,7 +66,10 @@ mod tests {
         assert_eq!(parse("100G"), Ok(100 << 30));
         assert_eq!(parse("1.5TiB"), Ok(3 << 39));
         assert_eq!(parse("512mb"), Ok(512 << 20));
-        assert_eq!(parse("4096"), Ok(4096));
+        assert_eq!(parse("4097"), Ok(4097));
+        for text in ["100G", "1536G", "3K", "4097", "0"] {
+            assert_eq!(exact(parse(text).unwrap()), text);
+        }
         assert!(parse("many").is_err() && parse("-1G").is_err() && parse("G").is_err());
     }
 
