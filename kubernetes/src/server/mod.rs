@@ -4,6 +4,7 @@ mod address;
 mod endpoints;
 mod files;
 mod gateway;
+mod kernel;
 mod node;
 mod ready;
 mod renewal;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::address::Changes;
 use super::gateway::Gateway;
-use super::{address, endpoints, files, ready, renewal, resolv, services};
+use super::{address, endpoints, files, kernel, ready, renewal, resolv, services};
 use crate::api::{Applier, Client};
 use crate::notify::{Event, Notifier};
 use crate::paths;
@@ -58,6 +58,8 @@ impl Node {
     /// called.
     pub async fn run(&self) -> Result<Infallible> {
         let changes = Changes::listen();
+        // Beside the rest: pods come much later.
+        tokio::task::spawn_blocking(kernel::prepare);
         let gateway = Gateway::bind(
             self.settings.args.runtime.lb_server_port,
             &self.settings.api_url(),

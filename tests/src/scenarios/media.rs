@@ -9,7 +9,7 @@ use crate::suite::{Lab, Scenario};
 
 /// The scenarios.
 pub fn scenarios() -> Vec<Scenario> {
-    let bios = Scenario::sample("iso-bios").gate("boots_to_ready_with_the_mediums_config", bios);
+    let bios = Scenario::full("iso-bios").gate("boots_to_ready_with_the_mediums_config", bios);
     let uefi = Scenario::sample("iso-uefi").gate("boots_to_ready", uefi);
     vec![workload::answering(bios), workload::answering(uefi)]
 }

@@ -11,7 +11,7 @@ use crate::suite::{Lab, Scenario};
 /// The scenarios.
 pub fn scenarios() -> Vec<Scenario> {
     vec![
-        Scenario::sample("no-dhcp").gate("ready_all_the_same", |lab| ready(lab, Net::Silent)),
+        Scenario::full("no-dhcp").gate("ready_all_the_same", |lab| ready(lab, Net::Silent)),
         Scenario::full("no-card").gate("ready_all_the_same", |lab| ready(lab, Net::NoCard)),
     ]
 }

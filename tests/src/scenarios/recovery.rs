@@ -13,7 +13,7 @@ const RESTART: Duration = Duration::from_secs(60);
 /// Checks of a Ready node; each leaves it Ready.
 pub fn checks(scenario: Scenario) -> Scenario {
     scenario
-        .check("every_service_comes_back_after_kill_9", services)
+        .only_all("every_service_comes_back_after_kill_9", services)
         .check("ready_again_after_kill_9_of_containerd", |lab| {
             applet(lab, "containerd")
         })
