@@ -6,7 +6,6 @@ mod identity;
 mod issue;
 mod kernel_fs;
 mod memory;
-mod read_ahead;
 mod shutdown;
 mod status;
 mod sysctl_files;
@@ -44,9 +43,6 @@ pub fn run() -> ! {
     console::use_all();
     let cmdline = kernel_cmdline().unwrap_or_default();
     let mode = read_word(MODE_FILE);
-    if mode != SHELL {
-        read_ahead::start();
-    }
     prepare(&cmdline, &mode);
     if mode == SHELL {
         rescue::enter(&["k3OS was started with `rescue` or k3os.mode=shell; no service runs."]);
