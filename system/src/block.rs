@@ -105,7 +105,8 @@ pub fn identify(head: &[u8]) -> Option<(FileSystem, String)> {
     None
 }
 
-fn text(bytes: &[u8]) -> String {
+/// A label as superblocks hold it: up to the first NUL byte, without blanks around it.
+pub(crate) fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(bytes.get(..end).unwrap_or_default())
         .trim()

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::block::text;
+
 /// How much is read: up to the label of btrfs, the last of those that are known.
 const HEAD: usize = 0x1_0200;
 
@@ -86,13 +88,6 @@ fn ext4_free(head: &[u8]) -> Option<u64> {
     let reserved = word(0x08)? | word(0x154)? << 32;
     let block = 1024_u64.checked_shl(u32::try_from(word(0x18)?).ok()?)?;
     free.saturating_sub(reserved).checked_mul(block)
-}
-
-fn text(bytes: &[u8]) -> String {
-    let end = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default())
-        .trim()
-        .to_string()
 }
 
 #[cfg(test)]

@@ -24,15 +24,13 @@ use system::host::Machine;
 use system::power::{PowerState, kernel_cmdline, uptime_ms};
 use system::{console, net};
 
-use crate::initrd::MODE_FILE;
+use crate::initrd::{MODE_FILE, Mode};
 use crate::rescue;
 use crate::steps::Steps;
 use status::{AddressNews, Status};
 
 /// What every service is started for.
 const GOAL: &str = "default.target";
-/// The mode without services.
-const SHELL: &str = "shell";
 /// One line: the running release.
 const RELEASE_FILE: &str = "/usr/lib/k3os/release";
 
@@ -44,7 +42,7 @@ pub fn run() -> ! {
     let cmdline = kernel_cmdline().unwrap_or_default();
     let mode = read_word(MODE_FILE);
     prepare(&cmdline, &mode);
-    if mode == SHELL {
+    if mode == Mode::Shell.name() {
         rescue::enter(&["k3OS was started with `rescue` or k3os.mode=shell; no service runs."]);
     }
     shutdown::finish(serve(&mode))
@@ -81,7 +79,10 @@ fn prepare(cmdline: &str, mode: &str) {
         );
     }
     steps.optional("choosing consoles for logins", || {
-        gettys::want(&BootSwitches::from_cmdline(cmdline), mode == "install")
+        gettys::want(
+            &BootSwitches::from_cmdline(cmdline),
+            mode == Mode::Install.name(),
+        )
     });
 }
 
