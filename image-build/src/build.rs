@@ -233,7 +233,7 @@ fn bill_of_materials(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<Str
         };
         let mut components = sbom::debian(&read(&parts.userland.join(debian::LIST))?, |_| true);
         components.extend(sbom::debian(&read(&parts.kernel.packages)?, |name| {
-            name.starts_with("linux-image-") || name == "busybox-static"
+            name.starts_with("linux-image-") || packages::INITRD_PROGRAMS.contains(&name)
         }));
         components.extend(sbom::debian(&read(&parts.tools.packages)?, |name| {
             packages::BOOT_CODE.contains(&name)

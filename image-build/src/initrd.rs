@@ -219,6 +219,7 @@ pub fn tree(kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
     for name in APPLETS {
         tree.link(&format!("bin/{name}"), "busybox");
     }
+    tree.host_file("bin/e2fsck", 0o755, &kernel.e2fsck())?;
     add_modules(&mut tree, kernel)?;
     Ok(tree)
 }

@@ -126,9 +126,16 @@ pub fn kernel(arch: &str) -> Vec<Package> {
     };
     vec![
         package("busybox-static", "the rescue shell of the initrd"),
+        package(
+            "e2fsck-static",
+            "repairs the state partition before it is mounted",
+        ),
         package(name, "Debian's signed kernel with its modules"),
     ]
 }
+
+/// Those of [`kernel`] of which programs get into the initrd.
+pub const INITRD_PROGRAMS: [&str; 2] = ["busybox-static", "e2fsck-static"];
 
 /// What runs on the build machine: fetched as well, so that the host's versions do not matter.
 pub const TOOLS: &[Package] = &[

@@ -44,6 +44,11 @@ impl Kernel {
         self.folder.join("busybox")
     }
 
+    /// A static e2fsck of the same release.
+    pub fn e2fsck(&self) -> PathBuf {
+        self.folder.join("e2fsck")
+    }
+
     /// The modules with their index, as `lib/modules/<version>/…` below /usr.
     pub fn modules(&self) -> Result<Tree> {
         let mut tree = Tree::default();
@@ -93,8 +98,13 @@ fn build(ctx: &Context, tools: &Tools, fetched: &Path, folder: &Path) -> Result<
         root.read(&format!("boot/vmlinuz-{version}"))?,
     )
     .context("writing the kernel")?;
-    std::fs::write(folder.join("busybox"), root.read("usr/bin/busybox")?)
-        .context("writing busybox")?;
+    for (name, path) in [
+        ("busybox", "usr/bin/busybox"),
+        ("e2fsck", "usr/sbin/e2fsck.static"),
+    ] {
+        std::fs::write(folder.join(name), root.read(path)?)
+            .with_context(|| format!("writing {name}"))?;
+    }
     let modules = folder.join("usr/lib/modules").join(&version);
     unpack(&root.below(&format!("usr/lib/modules/{version}")), &modules)?;
     depmod(ctx, tools, folder, &version)?;

@@ -3,6 +3,7 @@
 pub mod grow;
 mod mode;
 mod release;
+pub mod repair;
 mod root;
 mod volumes;
 
@@ -31,7 +32,9 @@ use volumes::Boot;
 /// mounted: ext4 alone takes a third of a second under emulation, and a live boot does not need it.
 const ROOT_MODULES: [&str; 2] = ["loop", "squashfs"];
 /// The mounts that go along into the real root.
-const CARRIED: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];
+const CARRIED: [&str; 4] = ["/proc", "/sys", "/dev", RUN];
+/// Goes along into the real root.
+const RUN: &str = "/run";
 /// Where the second stage finds the mode.
 pub const MODE_FILE: &str = "/run/k3os/mode";
 
@@ -60,10 +63,16 @@ fn boot(steps: &mut Steps) -> Result<std::convert::Infallible, StepFailure> {
     let found = steps.required("finding the medium and the state partition", || {
         volumes::find(wanted, &listener, &mut loader)
     })?;
+    if let Some(state) = found.state_to_write()
+        && repair::is_needed(&state.device)
+    {
+        steps.optional("repairing the state partition's file system", || {
+            repair::repair(&state.device, Path::new(RUN))
+        });
+    }
     let mounted = steps.required("mounting them", || mount_volumes(&found, &mut loader))?;
-    if let Some(state) = &found.state
+    if let Some(state) = found.state_to_write()
         && mounted.state
-        && found.mode == Mode::Disk
         && grow::is_wanted(Path::new(STATE))
     {
         steps.optional("growing the state partition to the disk's end", || {
@@ -168,10 +177,22 @@ fn mount_volumes(found: &Boot, loader: &mut Loader) -> Result<Mounted> {
     if let Some(state) = &found.state
         && (found.mode == Mode::Disk || !mounted.medium)
     {
-        mount_volume(state, STATE, found.mode != Mode::Disk, loader)?;
+        mount_state(state, found.mode != Mode::Disk, loader)?;
         mounted.state = true;
     }
     Ok(mounted)
+}
+
+/// What cannot be mounted for writing is repaired, and tried once more.
+fn mount_state(state: &Volume, read_only: bool, loader: &mut Loader) -> Result<()> {
+    match mount_volume(state, STATE, read_only, loader) {
+        Err(failure) if !read_only => {
+            console::line(&format!("  {failure:#}"));
+            repair::repair(&state.device, Path::new(RUN))?;
+            mount_volume(state, STATE, read_only, loader)
+        }
+        result => result,
+    }
 }
 
 fn mount_volume(volume: &Volume, target: &str, read_only: bool, loader: &mut Loader) -> Result<()> {

@@ -29,6 +29,13 @@ pub struct Boot {
     pub medium: Option<Volume>,
 }
 
+impl Boot {
+    /// The state partition, if this boot writes to it.
+    pub fn state_to_write(&self) -> Option<&Volume> {
+        self.state.as_ref().filter(|_| self.mode == Mode::Disk)
+    }
+}
+
 /// Waits until it is clear what to boot from, loading drivers for devices that turn up meanwhile.
 ///
 /// # Errors
