@@ -117,6 +117,15 @@ impl Lab {
         Ok(Guest::new(Ssh::new(machine.ports().ssh, &self.setup.key)))
     }
 
+    /// Whether the machine fell to the emulator's own flaw.
+    pub fn emulator_failed(&self) -> bool {
+        let console = self
+            .machine
+            .as_ref()
+            .map(|machine| machine.serial.transcript().text());
+        console.is_some_and(|console| self.setup.accel.has_failed(&console))
+    }
+
     /// The state disk.
     pub fn state_disk(&self) -> Result<&StateDisk> {
         self.disk.as_ref().context("no state disk was made")

@@ -9,6 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use super::{Lab, Scenario, Step};
+use crate::accel::FLAW;
+
+/// Whether a failure on this lab says nothing.
+type Spoiled = fn(&Lab) -> bool;
+
+/// How often a scenario is tried: the emulator fails about one boot in ten.
+const ATTEMPTS: u32 = 3;
 
 /// A check's outcome: its message where it failed.
 pub type Outcome = Result<(), String>;
@@ -66,12 +73,32 @@ impl Job {
             .collect()
     }
 
-    fn run(&self, lab: Result<Lab>) {
-        let mut lost = None;
-        let mut lab = lab
-            .map_err(|error| lost = Some(format!("preparing: {error:#}")))
-            .ok();
-        for (step, slot) in self.scenario.steps.iter().zip(&self.slots) {
+    /// Runs the checks, and once more from the start when the emulator spoiled the lab.
+    fn run(&self, lab: impl Fn() -> Result<Lab>, spoiled: Spoiled) {
+        let mut told = 0;
+        for attempt in 1..=ATTEMPTS {
+            let spoiled: Spoiled = if attempt < ATTEMPTS {
+                spoiled
+            } else {
+                |_: &Lab| false
+            };
+            if self.attempt(lab(), spoiled, &mut told) {
+                return;
+            }
+            eprintln!(
+                "          {}: the emulator lost a race with the guest's kernel ({FLAW}); once more",
+                self.scenario.name
+            );
+        }
+    }
+
+    /// Runs the checks on one lab and tells the outcomes from number `told` on. False: a check failed on a spoiled lab, and
+    /// what was not told needs another attempt.
+    fn attempt(&self, lab: Result<Lab>, spoiled: Spoiled, told: &mut usize) -> bool {
+        let failure = lab.as_ref().err();
+        let mut lost = failure.map(|error| format!("preparing: {error:#}"));
+        let mut lab = lab.ok();
+        for (number, (step, slot)) in self.scenario.steps.iter().zip(&self.slots).enumerate() {
             let outcome = match (&lost, lab.as_mut()) {
                 (None, Some(lab)) => timed(self.scenario.name, step, lab),
                 (reason, _) => Err(format!(
@@ -79,11 +106,18 @@ impl Job {
                     reason.as_deref().unwrap_or("no lab")
                 )),
             };
+            if outcome.is_err() && lab.as_ref().is_some_and(spoiled) {
+                return false;
+            }
             if step.gate && outcome.is_err() {
                 lost.get_or_insert(format!("{} failed", step.name));
             }
-            slot.fill(outcome);
+            if number >= *told {
+                slot.fill(outcome);
+                *told = number + 1;
+            }
         }
+        true
     }
 }
 
@@ -110,7 +144,7 @@ fn work(queue: &Mutex<VecDeque<Job>>, lab: &dyn Fn(&'static str) -> Result<Lab>)
             .pop_front()
     };
     while let Some(job) = next() {
-        job.run(lab(job.scenario.name));
+        job.run(|| lab(job.scenario.name), Lab::emulator_failed);
     }
 }
 
@@ -145,12 +179,14 @@ fn run_check(step: &Step, lab: &mut Lab) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use anyhow::bail;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-    fn outcomes(scenario: Scenario, lab: Result<Lab>) -> Vec<Outcome> {
+    use super::*;
+    use anyhow::{bail, ensure};
+
+    fn outcomes(scenario: Scenario, lab: impl Fn() -> Result<Lab>) -> Vec<Outcome> {
         let job = Job::new(scenario);
-        job.run(lab);
+        job.run(lab, |_| false);
         job.slots().iter().map(|(_, slot)| slot.take()).collect()
     }
 
@@ -159,7 +195,7 @@ mod tests {
         let scenario = Scenario::sample("s")
             .gate("a", |_| Ok(()))
             .check("b", |_| Ok(()));
-        let outcomes = outcomes(scenario, Err(anyhow!("no disk")));
+        let outcomes = outcomes(scenario, || Err(anyhow!("no disk")));
         assert_eq!(outcomes.len(), 2);
         for outcome in outcomes {
             assert!(outcome.unwrap_err().contains("no disk"));
@@ -169,15 +205,32 @@ mod tests {
     #[test]
     fn a_failed_gate_stops_what_follows_and_a_failed_check_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        let lab = crate::suite::lab::tests::lab(dir.path());
+        let lab = || Ok(crate::suite::lab::tests::lab(dir.path()));
         let scenario = Scenario::sample("s")
             .check("fails", |_| bail!("one"))
             .gate("panics", |_| panic!("two"))
             .check("never", |_| Ok(()));
-        let outcomes = outcomes(scenario, Ok(lab));
+        let outcomes = outcomes(scenario, lab);
         assert_eq!(outcomes[0], Err("one".to_owned()));
         assert!(outcomes[1].as_ref().unwrap_err().contains("two"));
         assert_eq!(outcomes[2], Err("not run: panics failed".to_owned()));
+    }
+
+    #[test]
+    fn a_spoiled_lab_gets_others_and_the_last_one_counts() {
+        static TRIES: AtomicU32 = AtomicU32::new(0);
+        let dir = tempfile::tempdir().unwrap();
+        let scenario = Scenario::sample("s")
+            .check("fails_once", |_| {
+                ensure!(TRIES.fetch_add(1, Relaxed) > 0, "spoiled");
+                Ok(())
+            })
+            .check("fails", |_| bail!("always"));
+        let job = Job::new(scenario);
+        job.run(|| Ok(crate::suite::lab::tests::lab(dir.path())), |_| true);
+        let outcomes: Vec<_> = job.slots().iter().map(|(_, slot)| slot.take()).collect();
+        assert_eq!(outcomes, [Ok(()), Err("always".to_owned())]);
+        assert_eq!(TRIES.load(Relaxed), ATTEMPTS);
     }
 
     #[test]
