@@ -3,7 +3,8 @@
 
 SHELL := /bin/bash
 CACHE := $(or $(K3OS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/k3os)
-export PATH := $(CACHE)/tools/bin:$(PATH)
+# The tools of file systems are in sbin, which is not on every user's path.
+export PATH := $(CACHE)/tools/bin:$(PATH):/usr/sbin:/sbin
 
 ARTIFACTS ?= dist/artifacts
 # Seconds (fast) or bytes (best).

@@ -14,6 +14,7 @@ mod node;
 pub mod objects;
 mod phases;
 mod recovery;
+mod repair;
 mod state;
 mod userdata;
 mod workload;
@@ -27,6 +28,7 @@ use crate::suite::Scenario;
 pub fn all() -> Vec<Scenario> {
     let mut all = vec![live::scenario()];
     all.extend(broken::scenarios());
+    all.push(repair::scenario());
     all.push(state::scenario());
     all.push(configuration::scenario());
     all.push(userdata::scenario());
