@@ -53,6 +53,6 @@ fn told(lab: &mut Lab) -> Result<()> {
 fn kept(lab: &mut Lab) -> Result<()> {
     let guest = lab.guest()?;
     super::expect(&guest, "cat /var/lib/whole", "kept")?;
-    let found = "cat /run/k3os/state/lost+found/*/file";
+    let found = "cat /run/k3os/state/lost+found/*";
     super::expect(&guest, found, "found again")
 }
