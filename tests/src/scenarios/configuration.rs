@@ -15,7 +15,7 @@ const FULL: Duration = Duration::from_secs(180);
 
 /// The scenario.
 pub fn scenario() -> Scenario {
-    Scenario::full("bad-config")
+    Scenario::sample("bad-config")
         .gate("login_still_works", boot)
         .check("every_other_source_applies", others)
         .check("the_error_has_file_line_and_column", message)

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::workload;
 use crate::guest::READY;
 use crate::machine::Boot;
 use crate::suite::{Lab, Scenario};
@@ -18,15 +17,14 @@ const GIB: u64 = 1 << 30;
 const BEFORE: u64 = 8 * GIB;
 const AFTER: u64 = 12 * GIB;
 
-/// The scenarios.
-pub fn scenarios() -> Vec<Scenario> {
-    let install = Scenario::full("install")
+/// The scenario.
+pub fn scenario() -> Scenario {
+    Scenario::sample("install")
         .gate("installs_itself_and_powers_off", install)
         .gate("boots_by_bios_with_the_command_line_s_keys", bios)
         .check("the_state_partition_has_grown", grown)
-        .check("a_second_installation_is_refused", refused);
-    let install = workload::answering(install);
-    vec![install.gate("boots_by_uefi_too", uefi)]
+        .check("a_second_installation_is_refused", refused)
+        .only_all("boots_by_uefi_too", uefi)
 }
 
 fn disk(lab: &Lab) -> PathBuf {

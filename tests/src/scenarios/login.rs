@@ -12,7 +12,7 @@ const PROMPT: Duration = Duration::from_secs(60);
 pub fn checks(scenario: Scenario) -> Scenario {
     scenario
         .check("issue_shows_address_node_and_login", issue)
-        .only_all("issue_follows_the_addresses", later_address)
+        .check("issue_follows_the_addresses", later_address)
         .check("console_login_needs_no_password", console)
         .check("ssh_takes_keys_only", ssh_methods)
         .check("usr_cannot_be_written", usr)

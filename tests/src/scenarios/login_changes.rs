@@ -12,7 +12,7 @@ const CONFIG: &str = "/var/lib/rancher/k3os/config.yaml";
 
 /// The scenario.
 pub fn scenario() -> Scenario {
-    Scenario::full("login-changes")
+    Scenario::sample("login-changes")
         .gate("the_first_key_lets_in", boot)
         .check("the_password_is_set", |lab| password(lab, "$6$"))
         .gate("another_key_and_password_are_configured", change)

@@ -32,7 +32,7 @@ k3os:
 
 /// The scenario.
 pub fn scenario() -> Scenario {
-    Scenario::full("phases")
+    Scenario::sample("phases")
         .gate("boots_with_files_and_cmdline", boot)
         .check("every_phase_sees_the_files", files)
         .check("every_phase_sees_the_command_line", cmdline)

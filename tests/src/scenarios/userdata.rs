@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(120);
 
 /// The scenario.
 pub fn scenario() -> Scenario {
-    Scenario::full("userdata")
+    Scenario::sample("userdata")
         .gate("the_keys_of_a_cd_let_in", boot_with_yaml)
         .check("its_configuration_applies_from_the_first_phase_on", yaml)
         .check("explain_names_the_cd_s_userdata", explain)
