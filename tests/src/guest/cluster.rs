@@ -63,8 +63,11 @@ impl Guest {
             let deployment = format!("deployment/{name}");
             let there = format!("kubectl get -n kube-system {deployment}");
             self.wait_root(&there, limit)?;
+            // The condition Available holds while the only replica is still missing: one may be.
             self.wait(
-                &format!("-n kube-system --for=condition=Available {deployment}"),
+                &format!(
+                    "-n kube-system --for=jsonpath={{.status.availableReplicas}}=1 {deployment}"
+                ),
                 limit,
             )?;
         }
