@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::arch::Arch;
 use crate::archive::write_cpio;
 use crate::context::{Compression, Context};
 use crate::kernel::Kernel;
@@ -123,6 +124,23 @@ const MODULES: &[(&str, &[&str])] = &[
     ("encrypted and stacked disks", &["dm-mod", "dm-crypt"]),
 ];
 
+/// Drivers among them that the kernel has on PCs alone.
+const PC_ONLY: &[&str] = &[];
+/// Drivers of ARM servers and of virtual machines on them.
+const ARM64: &[&str] = &[];
+
+/// The modules of the initrd for this processor family.
+fn modules(arch: Arch) -> Vec<&'static str> {
+    let all = MODULES.iter().flat_map(|(_, names)| names.iter().copied());
+    match arch {
+        Arch::Amd64 => all.collect(),
+        Arch::Arm64 => all
+            .filter(|name| !PC_ONLY.contains(name))
+            .chain(ARM64.iter().copied())
+            .collect(),
+    }
+}
+
 /// Names of busybox, for whoever has to find out at the rescue shell why a machine does not boot. Commands which init itself
 /// answers (reboot, poweroff) are not among them.
 const APPLETS: &[&str] = &[
@@ -207,7 +225,7 @@ const APPLETS: &[&str] = &[
 ];
 
 /// Every path of the initrd.
-pub fn tree(kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
+pub fn tree(arch: Arch, kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
     let mut tree = Tree::default();
     for folder in ["dev", "proc", "run", "sys", "mnt"] {
         tree.dir(folder, 0o755);
@@ -219,20 +237,17 @@ pub fn tree(kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
     for name in APPLETS {
         tree.link(&format!("bin/{name}"), "busybox");
     }
-    add_modules(&mut tree, kernel)?;
+    add_modules(&mut tree, arch, kernel)?;
     Ok(tree)
 }
 
-fn add_modules(tree: &mut Tree, kernel: &Kernel) -> Result<()> {
+fn add_modules(tree: &mut Tree, arch: Arch, kernel: &Kernel) -> Result<()> {
     let folder = kernel.modules_folder();
     let read = |name: &str| {
         std::fs::read_to_string(folder.join(name))
             .with_context(|| format!("reading {name} of the kernel"))
     };
-    let names: Vec<&str> = MODULES
-        .iter()
-        .flat_map(|(_, names)| names.iter().copied())
-        .collect();
+    let names = modules(arch);
     let (builtin, dependencies) = (
         read("modules.builtin")?,
         Dependencies::parse(&read("modules.dep")?),

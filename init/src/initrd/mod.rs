@@ -2,8 +2,8 @@
 
 pub mod grow;
 mod mode;
-mod release;
-mod root;
+pub(crate) mod release;
+pub(crate) mod root;
 mod volumes;
 
 use std::fs;
@@ -31,7 +31,7 @@ use volumes::Boot;
 /// mounted: ext4 alone takes a third of a second under emulation, and a live boot does not need it.
 const ROOT_MODULES: [&str; 2] = ["loop", "squashfs"];
 /// The mounts that go along into the real root.
-const CARRIED: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];
+pub(crate) const CARRIED: [&str; 4] = ["/proc", "/sys", "/dev", "/run"];
 /// Where the second stage finds the mode.
 pub const MODE_FILE: &str = "/run/k3os/mode";
 
