@@ -46,6 +46,11 @@ impl Artifacts {
         self.dir.join("k3os-initrd-amd64")
     }
 
+    /// The archive that is unpacked over another Linux.
+    pub fn rootfs(&self) -> PathBuf {
+        self.dir.join("k3os-rootfs-amd64.tar.gz")
+    }
+
     /// A boot of kernel and initrd without a loader.
     pub fn direct(&self) -> Boot {
         Boot::Direct {

@@ -12,6 +12,7 @@ mod media;
 mod network;
 mod node;
 pub mod objects;
+mod overlay;
 mod phases;
 mod recovery;
 mod state;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(network::scenarios());
     all.extend(media::scenarios());
     all.extend(install::scenarios());
+    all.push(overlay::scenario());
     all
 }
 
