@@ -14,7 +14,7 @@ IMAGE_BUILD := cargo run --locked --quiet --release -p image-build --
 TESTS := cargo run --locked --quiet --release -p k3os-tests --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lint artifacts image run lint check test test-all bench verify-reproducible sizes clean
+.PHONY: help setup setup-lint artifacts image run lint check test test-all test-arm bench verify-reproducible sizes clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -45,6 +45,12 @@ test: check ## What the CI runs: lint, the image, unit and integration tests, an
 test-all: check ## The same with every end-to-end scenario in QEMU
 	K3OS_FUZZ_CASES=5000 cargo test --locked -p k3os-data-sources --test fuzz
 	$(TESTS) run --all --artifacts $(ARTIFACTS)
+
+test-arm: ## Builds the image for arm64 and boots it in QEMU, and the overlay on amd64
+	$(MAKE) artifacts
+	$(TESTS) run --all --filter overlay:: --artifacts $(ARTIFACTS)
+	$(MAKE) artifacts ARCH=arm64
+	$(TESTS) run --all --artifacts $(ARTIFACTS)/arm64
 
 check: lint ## All of that but the boots
 	kubernetes/test.sh

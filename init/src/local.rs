@@ -60,19 +60,31 @@ fn boot(steps: &mut Steps) -> Result<Infallible, StepFailure> {
     steps.required("entering the root", || enter_root(mode))
 }
 
-/// A kernel that was started without an initrd has mounted none of them, or /dev alone; behind one they are all there.
+/// A kernel that was started without an initrd has mounted none of them, or /dev alone; behind one they are all there, /run so
+/// that nothing can be started from it.
 fn mount_kernel_file_systems() -> Result<()> {
-    let mut mounts = vec![
+    let mounts = [
         Mount::virtual_fs("proc", "/proc", ""),
         Mount::virtual_fs("sysfs", "/sys", ""),
         Mount::virtual_fs("devtmpfs", "/dev", "mode=0755").with_flags(Flags::MS_NOSUID),
         Mount::virtual_fs("tmpfs", "/run", "mode=0755,size=20%"),
     ];
-    if Path::new("/proc/self").exists() {
-        let there = mount::list()?;
-        mounts.retain(|wanted| !there.iter().any(|mount| mount.target == wanted.target));
+    let there = if Path::new("/proc/self").exists() {
+        mount::list()?
+    } else {
+        Vec::new()
+    };
+    for wanted in mounts {
+        let is_there = there.iter().any(|mount| mount.target == wanted.target);
+        match is_there {
+            false => wanted.perform()?,
+            true if wanted.target == Path::new("/run") => {
+                let flags = wanted.flags | Flags::MS_REMOUNT;
+                wanted.with_flags(flags).perform()?;
+            }
+            true => {}
+        }
     }
-    mounts.iter().try_for_each(Mount::perform)?;
     fs::create_dir_all("/run/k3os").context("making /run/k3os")
 }
 

@@ -1,5 +1,6 @@
 //! What the system promises, as scenarios. Each file tells one story.
 
+mod arm;
 mod broken;
 mod configuration;
 mod connman;
@@ -22,10 +23,19 @@ mod workload;
 use anyhow::{Result, ensure};
 
 use crate::guest::Guest;
+use crate::processor::Processor;
 use crate::suite::Scenario;
 
+/// All scenarios for artefacts of this processor.
+pub fn of(processor: Processor) -> Vec<Scenario> {
+    match processor {
+        Processor::Amd64 => all(),
+        Processor::Arm64 => arm::scenarios(),
+    }
+}
+
 /// All scenarios, those that tell most first.
-pub fn all() -> Vec<Scenario> {
+fn all() -> Vec<Scenario> {
     let mut all = vec![live::scenario()];
     all.extend(broken::scenarios());
     all.push(state::scenario());

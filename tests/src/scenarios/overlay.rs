@@ -52,7 +52,7 @@ fn spec(lab: &Lab, root: &Root, disk: &PathBuf, how: &str) -> Result<Spec> {
     let archive = lab.dir.join("archive");
     let mut spec = lab.spec(boot)?.disk(disk).disk(&archive);
     spec.cmdline.extend(["root=/dev/vda".into(), how.into()]);
-    // The key stands on the command line for Debian alone; the node has it from its configuration.
+    // Debian has the key from there; the node has it from its configuration, too.
     Ok(spec.word("ssh_authorized_keys", &lab.setup.key.public))
 }
 
@@ -98,8 +98,7 @@ fn unpack(lab: &mut Lab) -> Result<()> {
 fn node(lab: &mut Lab) -> Result<()> {
     let guest = lab.guest()?;
     let old = guest.boot_id()?;
-    // The connection may end before the command's answer comes.
-    guest.try_root("sync; reboot -f")?;
+    guest.try_root("sync; (sleep 1; reboot -f) > /dev/null 2>&1 &")?;
     guest.wait_other_boot(&old, READY)?;
     expect(&guest, "cat /run/k3os/mode", "local")?;
     guest.wait_ready(READY)?;
