@@ -125,9 +125,26 @@ const MODULES: &[(&str, &[&str])] = &[
 ];
 
 /// Drivers among them that the kernel has on PCs alone.
-const PC_ONLY: &[&str] = &[];
-/// Drivers of ARM servers and of virtual machines on them.
-const ARM64: &[&str] = &[];
+const PC_ONLY: &[&str] = &[
+    "arcmsr",
+    "crc32c-intel",
+    "i8042",
+    "isci",
+    "megaraid_mbox",
+    "uhci_hcd",
+    "vmd",
+    "vmw_pvscsi",
+    "vmw_vmci",
+];
+/// Drivers of ARM servers: SATA and SAS on the chip, USB without PCI, Amazon's and Huawei's network cards.
+const ARM64: &[&str] = &[
+    "ahci_platform",
+    "ahci_xgene",
+    "ena",
+    "hisi_sas_v3_hw",
+    "hns3",
+    "xhci_plat_hcd",
+];
 
 /// The modules of the initrd for this processor family.
 fn modules(arch: Arch) -> Vec<&'static str> {
@@ -301,4 +318,20 @@ pub fn pack(ctx: &Context, tree: &Tree) -> Result<Vec<u8>> {
     encoder.include_checksum(true).context("starting zstd")?;
     write_cpio(tree, ctx.epoch, &mut encoder)?;
     encoder.finish().context("compressing the initrd")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arm_lacks_the_drivers_of_pcs_alone() {
+        let (pc, arm) = (modules(Arch::Amd64), modules(Arch::Arm64));
+        assert!(
+            PC_ONLY.iter().all(|name| pc.contains(name)),
+            "a name that is in no list"
+        );
+        assert!(!arm.contains(&"vmd") && arm.contains(&"nvme") && arm.contains(&"hns3"));
+        assert!(!pc.contains(&"hns3"));
+    }
 }
