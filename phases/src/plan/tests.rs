@@ -329,7 +329,7 @@ fn timeservers(yaml: &str, time_is_guessed: bool) -> Option<String> {
     let steps = plan(Phase::Boot, &loaded(yaml), &facts);
     let text = steps.iter().find_map(|step| match &step.action {
         Action::Write(file) if file.path.ends_with("connman/main.conf") => {
-            Some(String::from_utf8_lossy(&file.content).into_owned())
+            Some(String::from_utf8_lossy(&file.content.0).into_owned())
         }
         _ => None,
     })?;
