@@ -88,16 +88,60 @@ fn tar_name(path: &Path) -> String {
 
 /// Writes a tree as a tar stream; every time is `epoch` (seconds since 1970).
 pub fn write_tar(tree: &Tree, epoch: u64, out: impl Write) -> Result<()> {
+    write_tar_with(tree, &[], epoch, out)
+}
+
+/// What a tree cannot hold: members in an order of their own, without the folders above them.
+pub enum Member<'a> {
+    /// A program of the build machine, mode 0755, owned by root.
+    Program { path: &'a str, source: &'a Path },
+    /// A second name for what is at `target` when this member is unpacked.
+    HardLink { path: &'a str, target: &'a str },
+}
+
+/// The same with more members behind the tree's.
+pub fn write_tar_with(tree: &Tree, more: &[Member], epoch: u64, out: impl Write) -> Result<()> {
     let mut builder = Builder::new(out);
     for (path, entry) in tree.iter() {
         append(&mut builder, path, entry, epoch)
             .with_context(|| format!("adding {path} to an archive"))?;
+    }
+    for member in more {
+        append_member(&mut builder, member, epoch)?;
     }
     builder
         .into_inner()
         .context("ending an archive")?
         .flush()
         .context("ending an archive")
+}
+
+fn append_member(builder: &mut Builder<impl Write>, member: &Member, epoch: u64) -> Result<()> {
+    let mut header = Header::new_gnu();
+    header.set_mode(0o755);
+    (
+        header.set_uid(0),
+        header.set_gid(0),
+        header.set_mtime(epoch),
+    );
+    match member {
+        Member::Program { path, source } => {
+            let file = std::fs::File::open(source)
+                .with_context(|| format!("opening {}", source.display()))?;
+            let size = file
+                .metadata()
+                .with_context(|| format!("reading {}", source.display()))?;
+            header.set_entry_type(EntryType::Regular);
+            header.set_size(size.len());
+            builder.append_data(&mut header, path, file)
+        }
+        Member::HardLink { path, target } => {
+            header.set_entry_type(EntryType::Link);
+            header.set_size(0);
+            builder.append_link(&mut header, path, target)
+        }
+    }
+    .context("adding a program to an archive")
 }
 
 fn append(builder: &mut Builder<impl Write>, path: &str, entry: &Entry, epoch: u64) -> Result<()> {

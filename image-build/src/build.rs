@@ -15,6 +15,7 @@ use crate::iso;
 use crate::kernel::{self, Kernel};
 use crate::kubernetes;
 use crate::oci;
+use crate::overlay;
 use crate::packages;
 use crate::programs::{self, Programs};
 use crate::release::{Manifest, checksums};
@@ -146,14 +147,14 @@ fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<
     })?;
     let kubernetes = kubernetes::kubernetes_version(ctx)?;
     let mut files = vec![
-        ("vmlinuz", vmlinuz),
-        ("initrd", initrd),
-        ("rootfs.squashfs", rootfs),
+        ("vmlinuz".to_owned(), vmlinuz),
+        ("initrd".to_owned(), initrd),
+        ("rootfs.squashfs".to_owned(), rootfs),
     ];
     files.extend(grub::disk_images(ctx, &parts.tools, &at("grub"))?);
     let text = Manifest::of(&ctx.release, &parts.kernel.version, &kubernetes, &files)?.text()?;
     fs::write(&manifest, text).context("writing the manifest")?;
-    files.push(("manifest.json", manifest));
+    files.push(("manifest.json".to_owned(), manifest));
     let medium = format!("k3os-{arch}.iso");
     ctx.progress.timed("iso", || {
         iso::write(ctx, &parts.tools, &files, scratch, &at(&medium))
@@ -161,14 +162,19 @@ fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<
     let mut made = names.to_vec();
     made.push(medium);
     made.push(kernel_squashfs(ctx, parts, scratch)?);
-    made.push(release_archive(ctx, &files, scratch)?);
+    made.push(overlay::write(
+        ctx,
+        &files,
+        &parts.programs.path("k3os"),
+        scratch,
+    )?);
     made.push(bill_of_materials(ctx, parts, scratch)?);
     Ok(made)
 }
 
 fn write_initrd(ctx: &Context, parts: &Parts, target: &Path) -> Result<()> {
     let init = parts.programs.path(programs::FIRST_STAGE);
-    let tree = initrd::tree(&parts.kernel, &init, &ctx.release)?;
+    let tree = initrd::tree(ctx.arch, &parts.kernel, &init, &ctx.release)?;
     fs::write(target, initrd::pack(ctx, &tree)?).context("writing the initrd")
 }
 
@@ -197,33 +203,6 @@ fn kernel_squashfs(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<Strin
     Ok(name)
 }
 
-/// The release as files below one folder, to be unpacked over a system (dropping that folder), as k3OS published it.
-fn release_archive(ctx: &Context, files: &[(&str, PathBuf)], scratch: &Path) -> Result<String> {
-    let name = format!("k3os-rootfs-{}.tar.gz", ctx.arch.name());
-    ctx.progress.timed("archive", || {
-        let mut tree = Tree::default();
-        for (file, path) in files {
-            tree.host_file(
-                &format!("k3os-{0}/k3os/system/releases/{0}/{file}", ctx.release),
-                0o644,
-                path,
-            )?;
-        }
-        let out = fs::File::create(scratch.join(&name)).context("creating the archive")?;
-        // Its content is compressed already: the lowest level finds what there is to find.
-        let mut gzip = flate2::GzBuilder::new()
-            .mtime(0)
-            .write(std::io::BufWriter::new(out), flate2::Compression::new(1));
-        crate::archive::write_tar(&tree, ctx.epoch, &mut gzip)?;
-        gzip.finish()
-            .context("ending the archive")?
-            .into_inner()
-            .context("ending the archive")?;
-        Ok(())
-    })?;
-    Ok(name)
-}
-
 /// Everything in the image that others wrote, with versions.
 fn bill_of_materials(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<String> {
     let name = format!("k3os-{}.cdx.json", ctx.arch.name());
@@ -235,9 +214,11 @@ fn bill_of_materials(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<Str
         components.extend(sbom::debian(&read(&parts.kernel.packages)?, |name| {
             name.starts_with("linux-image-") || packages::INITRD_PROGRAMS.contains(&name)
         }));
-        components.extend(sbom::debian(&read(&parts.tools.packages)?, |name| {
-            packages::BOOT_CODE.contains(&name)
-        }));
+        for list in &parts.tools.packages {
+            components.extend(sbom::debian(&read(list)?, |name| {
+                packages::BOOT_CODE.contains(&name)
+            }));
+        }
         for (program, _) in kubernetes::RESULTS {
             components.extend(sbom::go_modules(&kubernetes::build_info(
                 &parts.kubernetes.join(program),

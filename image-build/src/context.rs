@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::arch::Arch;
 use crate::cache::Cache;
 use crate::progress::Progress;
 
@@ -15,36 +16,6 @@ pub enum Compression {
     Fast,
     /// For a release.
     Best,
-}
-
-/// The processor family of the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Arch {
-    /// 64-bit PC.
-    Amd64,
-}
-
-impl Arch {
-    /// Debian's and Go's name, which stands in the artefacts' names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Arch::Amd64 => "amd64",
-        }
-    }
-
-    /// The Rust target of our programs: static, so that they run in the initrd too.
-    pub fn rust_target(self) -> &'static str {
-        match self {
-            Arch::Amd64 => "x86_64-unknown-linux-musl",
-        }
-    }
-
-    /// The C compiler for that target.
-    pub fn musl_compiler(self) -> &'static str {
-        match self {
-            Arch::Amd64 => "musl-gcc",
-        }
-    }
 }
 
 /// One build.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::arch::Arch;
 use crate::context::Context;
 use crate::run::run;
 use crate::tools::Tools;
@@ -41,8 +42,6 @@ const MODULES: &[&str] = &[
 ];
 const BIOS_MODULES: &[&str] = &["biosdisk"];
 const EFI_MODULES: &[&str] = &["efi_gop", "efifwsetup"];
-/// Where the kernel's messages go. The last console is /dev/console.
-const CONSOLES: &str = "console=tty1 console=ttyS0,115200 quiet loglevel=5";
 
 /// The first commands of the core image on the medium: find the medium, go on with its menu.
 pub const EARLY: &str =
@@ -74,16 +73,25 @@ const MENU: &[Item] = &[
     },
 ];
 
+/// Where the kernel's messages go. The last console is /dev/console.
+fn consoles(arch: Arch) -> String {
+    let serial = arch.serial_console();
+    format!("console=tty1 console={serial},115200 quiet loglevel=5")
+}
+
 /// The medium's menu.
-pub fn menu(release: &str) -> String {
-    let mut text = String::from(
-        "set default=0\nset timeout=3\n\n# The menu is on the screen, and on the serial port where there is one.\n\
-         if serial --unit=0 --speed=115200; then\n  terminal_input console serial\n  terminal_output console serial\nfi\n",
-    );
+pub fn menu(arch: Arch, release: &str) -> String {
+    let mut text = String::from("set default=0\nset timeout=3\n");
+    // Without a BIOS, the firmware's own console is on the serial port already.
+    if arch.has_bios() {
+        text += "\n# The menu is on the screen, and on the serial port where there is one.\n\
+                 if serial --unit=0 --speed=115200; then\n  terminal_input console serial\n  terminal_output console serial\nfi\n";
+    }
+    let consoles = consoles(arch);
     for item in MENU {
         let folder = format!("/k3os/system/releases/{release}");
         text += &format!(
-            "\nmenuentry \"{}\" {{\n  linux {folder}/vmlinuz {} {CONSOLES}\n  initrd {folder}/initrd\n}}\n",
+            "\nmenuentry \"{}\" {{\n  linux {folder}/vmlinuz {} {consoles}\n  initrd {folder}/initrd\n}}\n",
             item.title, item.mode
         );
     }
@@ -105,19 +113,19 @@ pub enum Core {
 
 impl Core {
     /// grub-mkimage's name of the form.
-    fn format(self) -> &'static str {
+    fn format(self, arch: Arch) -> &'static str {
         match self {
             Core::BiosCd => "i386-pc-eltorito",
             Core::BiosDisk => "i386-pc",
-            Core::Efi | Core::EfiDisk => "x86_64-efi",
+            Core::Efi | Core::EfiDisk => arch.grub_efi(),
         }
     }
 
     /// The folder of its modules, and those that only this firmware has.
-    fn modules(self) -> (&'static str, &'static [&'static str]) {
+    fn modules(self, arch: Arch) -> (&'static str, &'static [&'static str]) {
         match self {
             Core::BiosCd | Core::BiosDisk => ("i386-pc", BIOS_MODULES),
-            Core::Efi | Core::EfiDisk => ("x86_64-efi", EFI_MODULES),
+            Core::Efi | Core::EfiDisk => (arch.grub_efi(), EFI_MODULES),
         }
     }
 
@@ -132,11 +140,11 @@ impl Core {
 
 /// Makes a core image that starts with `early`.
 pub fn core(ctx: &Context, tools: &Tools, kind: Core, early: &Path, target: &Path) -> Result<()> {
-    let (format, (folder, extra)) = (kind.format(), kind.modules());
+    let (format, (folder, extra)) = (kind.format(ctx.arch), kind.modules(ctx.arch));
     let mut command = tools.command("grub-mkimage");
     command
         .arg("-d")
-        .arg(tools.path(&format!("usr/lib/grub/{folder}")))
+        .arg(tools.grub_modules(folder))
         .args(["-O", format, "-p", kind.prefix()]);
     command
         .arg("-c")
@@ -151,22 +159,22 @@ pub fn core(ctx: &Context, tools: &Tools, kind: Core, early: &Path, target: &Pat
 }
 
 /// GRUB's images for disks, which belong to the release: names in its folder, and files in `folder`.
-pub fn disk_images(
-    ctx: &Context,
-    tools: &Tools,
-    folder: &Path,
-) -> Result<Vec<(&'static str, PathBuf)>> {
+pub fn disk_images(ctx: &Context, tools: &Tools, folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     std::fs::create_dir_all(folder).context("making a folder for GRUB's images")?;
     let at = |name: &str| folder.join(name);
     let early = at("early.cfg");
     std::fs::write(&early, EARLY_DISK).context("writing GRUB's first commands")?;
-    core(ctx, tools, Core::BiosDisk, &early, &at("core.img"))?;
-    core(ctx, tools, Core::EfiDisk, &early, &at("grubx64.efi"))?;
-    std::fs::copy(tools.path("usr/lib/grub/i386-pc/boot.img"), at("boot.img"))
-        .context("copying GRUB's boot.img")?;
-    let names = ["grub/boot.img", "grub/core.img", "grub/grubx64.efi"];
-    let file = |name: &'static str| (name, folder.join(name.trim_start_matches("grub/")));
-    Ok(names.map(file).to_vec())
+    let efi = ctx.arch.disk_efi();
+    core(ctx, tools, Core::EfiDisk, &early, &at(efi))?;
+    let mut names = vec![efi];
+    if ctx.arch.has_bios() {
+        core(ctx, tools, Core::BiosDisk, &early, &at("core.img"))?;
+        std::fs::copy(tools.path("usr/lib/grub/i386-pc/boot.img"), at("boot.img"))
+            .context("copying GRUB's boot.img")?;
+        names.extend(["boot.img", "core.img"]);
+    }
+    let file = |name: &'static str| (format!("grub/{name}"), folder.join(name));
+    Ok(names.into_iter().map(file).collect())
 }
 
 #[cfg(test)]
@@ -175,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_menu_boots_live_first_and_names_files_of_the_release() {
-        let text = menu("v1.2.3");
+        let text = menu(Arch::Amd64, "v1.2.3");
         let kernels: Vec<&str> = text
             .lines()
             .filter(|line| line.starts_with("  linux "))
@@ -191,5 +199,7 @@ mod tests {
             3
         );
         assert!(text.starts_with("set default=0\n"));
+        let arm = menu(Arch::Arm64, "v1.2.3");
+        assert!(arm.contains("console=ttyAMA0,115200") && !arm.contains("serial --unit"));
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::arch::Arch;
 use crate::archive::write_cpio;
 use crate::context::{Compression, Context};
 use crate::kernel::Kernel;
@@ -123,6 +124,40 @@ const MODULES: &[(&str, &[&str])] = &[
     ("encrypted and stacked disks", &["dm-mod", "dm-crypt"]),
 ];
 
+/// Drivers among them that the kernel has on PCs alone.
+const PC_ONLY: &[&str] = &[
+    "arcmsr",
+    "crc32c-intel",
+    "i8042",
+    "isci",
+    "megaraid_mbox",
+    "uhci_hcd",
+    "vmd",
+    "vmw_pvscsi",
+    "vmw_vmci",
+];
+/// Drivers of ARM servers: SATA and SAS on the chip, USB without PCI, Amazon's and Huawei's network cards.
+const ARM64: &[&str] = &[
+    "ahci_platform",
+    "ahci_xgene",
+    "ena",
+    "hisi_sas_v3_hw",
+    "hns3",
+    "xhci_plat_hcd",
+];
+
+/// The modules of the initrd for this processor family.
+fn modules(arch: Arch) -> Vec<&'static str> {
+    let all = MODULES.iter().flat_map(|(_, names)| names.iter().copied());
+    match arch {
+        Arch::Amd64 => all.collect(),
+        Arch::Arm64 => all
+            .filter(|name| !PC_ONLY.contains(name))
+            .chain(ARM64.iter().copied())
+            .collect(),
+    }
+}
+
 /// Names of busybox, for whoever has to find out at the rescue shell why a machine does not boot. Commands which init itself
 /// answers (reboot, poweroff) are not among them.
 const APPLETS: &[&str] = &[
@@ -207,7 +242,7 @@ const APPLETS: &[&str] = &[
 ];
 
 /// Every path of the initrd.
-pub fn tree(kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
+pub fn tree(arch: Arch, kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
     let mut tree = Tree::default();
     for folder in ["dev", "proc", "run", "sys", "mnt"] {
         tree.dir(folder, 0o755);
@@ -220,20 +255,17 @@ pub fn tree(kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
         tree.link(&format!("bin/{name}"), "busybox");
     }
     tree.host_file("bin/e2fsck", 0o755, &kernel.e2fsck())?;
-    add_modules(&mut tree, kernel)?;
+    add_modules(&mut tree, arch, kernel)?;
     Ok(tree)
 }
 
-fn add_modules(tree: &mut Tree, kernel: &Kernel) -> Result<()> {
+fn add_modules(tree: &mut Tree, arch: Arch, kernel: &Kernel) -> Result<()> {
     let folder = kernel.modules_folder();
     let read = |name: &str| {
         std::fs::read_to_string(folder.join(name))
             .with_context(|| format!("reading {name} of the kernel"))
     };
-    let names: Vec<&str> = MODULES
-        .iter()
-        .flat_map(|(_, names)| names.iter().copied())
-        .collect();
+    let names = modules(arch);
     let (builtin, dependencies) = (
         read("modules.builtin")?,
         Dependencies::parse(&read("modules.dep")?),
@@ -287,4 +319,20 @@ pub fn pack(ctx: &Context, tree: &Tree) -> Result<Vec<u8>> {
     encoder.include_checksum(true).context("starting zstd")?;
     write_cpio(tree, ctx.epoch, &mut encoder)?;
     encoder.finish().context("compressing the initrd")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arm_lacks_the_drivers_of_pcs_alone() {
+        let (pc, arm) = (modules(Arch::Amd64), modules(Arch::Arm64));
+        assert!(
+            PC_ONLY.iter().all(|name| pc.contains(name)),
+            "a name that is in no list"
+        );
+        assert!(!arm.contains(&"vmd") && arm.contains(&"nvme") && arm.contains(&"hns3"));
+        assert!(!pc.contains(&"hns3"));
+    }
 }

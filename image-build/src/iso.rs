@@ -16,12 +16,34 @@ const CONFIG: &str =
     "# k3OS reads its configuration from this file. See https://k3os.io/ for the keys.\n";
 /// Size of the FAT image with the UEFI program, KiB: the size of a floppy that mformat knows.
 const EFI_IMAGE_KIB: &str = "2880";
+/// The boot images on the medium, for UEFI and for BIOS.
+const EFI_IMAGE: &str = "boot/grub/efi.img";
+const BIOS_IMAGE: &str = "boot/grub/eltorito.img";
+
+/// Of the boot image for BIOS.
+const BIOS_OPTIONS: [&str; 5] = [
+    "-no-emul-boot",
+    "-boot-load-size",
+    "4",
+    "-boot-info-table",
+    "--grub2-boot-info",
+];
+/// The medium's partition table, for USB sticks.
+const DISK_OPTIONS: [&str; 5] = [
+    "--protective-msdos-label",
+    "-partition_cyl_align",
+    "off",
+    "-partition_offset",
+    "16",
+];
+/// Of the boot image for UEFI.
+const EFI_OPTIONS: [&str; 2] = ["-efi-boot-part", "--efi-boot-image"];
 
 /// Writes the ISO. `files` are the files of the release, by their names in its folder.
 pub fn write(
     ctx: &Context,
     tools: &Tools,
-    files: &[(&str, PathBuf)],
+    files: &[(String, PathBuf)],
     scratch: &Path,
     target: &Path,
 ) -> Result<()> {
@@ -32,35 +54,24 @@ pub fn write(
             .with_context(|| format!("writing {name} of the ISO"))
     };
     put("early.cfg", grub::EARLY)?;
-    put("grub.cfg", &grub::menu(&ctx.release))?;
+    put("grub.cfg", &grub::menu(ctx.arch, &ctx.release))?;
     put("config.yaml", CONFIG)?;
-    grub::core(
-        ctx,
-        tools,
-        Core::BiosCd,
-        &folder.join("early.cfg"),
-        &folder.join("eltorito.img"),
-    )?;
-    grub::core(
-        ctx,
-        tools,
-        Core::Efi,
-        &folder.join("early.cfg"),
-        &folder.join("BOOTX64.EFI"),
-    )?;
-    efi_image(ctx, tools, &folder)?;
+    let early = folder.join("early.cfg");
+    let core = |kind, name| grub::core(ctx, tools, kind, &early, &folder.join(name));
     let mut grafts = vec![
-        (
-            "boot/grub/eltorito.img".to_owned(),
-            folder.join("eltorito.img"),
-        ),
-        ("boot/grub/efi.img".to_owned(), folder.join("efi.img")),
+        (EFI_IMAGE.to_owned(), folder.join("efi.img")),
         ("boot/grub/grub.cfg".to_owned(), folder.join("grub.cfg")),
         (
             "k3os/system/config.yaml".to_owned(),
             folder.join("config.yaml"),
         ),
     ];
+    if ctx.arch.has_bios() {
+        core(Core::BiosCd, "eltorito.img")?;
+        grafts.push((BIOS_IMAGE.to_owned(), folder.join("eltorito.img")));
+    }
+    core(Core::Efi, ctx.arch.removable_efi())?;
+    efi_image(ctx, tools, &folder)?;
     grafts.extend(files.iter().map(|(name, path)| {
         (
             format!("k3os/system/releases/{}/{name}", ctx.release),
@@ -72,7 +83,7 @@ pub fn write(
 
 /// The EFI system partition of the medium: a FAT image with the one program that firmware starts from removable media.
 fn efi_image(ctx: &Context, tools: &Tools, folder: &Path) -> Result<()> {
-    let image = folder.join("efi.img");
+    let (image, program) = (folder.join("efi.img"), ctx.arch.removable_efi());
     let mtools = |name: &str| {
         let mut command = tools.command(name);
         command
@@ -98,8 +109,8 @@ fn efi_image(ctx: &Context, tools: &Tools, folder: &Path) -> Result<()> {
         &ctx.progress,
         "iso",
         mtools("mcopy")
-            .arg(folder.join("BOOTX64.EFI"))
-            .arg("::/EFI/BOOT/BOOTX64.EFI"),
+            .arg(folder.join(program))
+            .arg(format!("::/EFI/BOOT/{program}")),
     )
     .context(making)?;
     Ok(())
@@ -130,31 +141,14 @@ fn xorriso(
         ])
         .arg(target)
         .args(["--set_all_file_dates", &format!("={}", ctx.epoch)]);
-    command.args([
-        "-b",
-        "boot/grub/eltorito.img",
-        "-no-emul-boot",
-        "-boot-load-size",
-        "4",
-        "-boot-info-table",
-        "--grub2-boot-info",
-        "--grub2-mbr",
-    ]);
-    command
-        .arg(tools.path("usr/lib/grub/i386-pc/boot_hybrid.img"))
-        .args([
-            "--protective-msdos-label",
-            "-partition_cyl_align",
-            "off",
-            "-partition_offset",
-            "16",
-        ]);
-    command.args([
-        "--efi-boot",
-        "boot/grub/efi.img",
-        "-efi-boot-part",
-        "--efi-boot-image",
-    ]);
+    if ctx.arch.has_bios() {
+        command.args(["-b", BIOS_IMAGE]).args(BIOS_OPTIONS);
+        command
+            .arg("--grub2-mbr")
+            .arg(tools.path("usr/lib/grub/i386-pc/boot_hybrid.img"));
+    }
+    command.args(DISK_OPTIONS);
+    command.args(["--efi-boot", EFI_IMAGE]).args(EFI_OPTIONS);
     command.args(
         grafts
             .iter()

@@ -1,5 +1,6 @@
 //! Builds every artefact of a release: reproducible, without root, each step kept by the hash of its inputs.
 
+mod arch;
 mod archive;
 mod build;
 mod context;
@@ -10,6 +11,7 @@ mod iso;
 mod kernel;
 mod kubernetes;
 mod oci;
+mod overlay;
 mod programs;
 mod release;
 mod reproduce;
@@ -26,7 +28,8 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 use image_build::{cache, packages, progress, run, sources, tree};
 
-use crate::context::{Arch, Compression, Context};
+use crate::arch::Arch;
+use crate::context::{Compression, Context};
 
 /// Builds the artefacts of a k3OS release.
 #[derive(Parser)]
@@ -69,6 +72,9 @@ enum Command {
     },
     /// Tells the sizes of the artefacts and of the largest parts in them
     Sizes {
+        /// Processor family of the image
+        #[arg(long, value_enum, default_value = "amd64")]
+        arch: Arch,
         /// Folder with the artefacts
         #[arg(long, default_value = "dist/artifacts")]
         output: PathBuf,
@@ -116,7 +122,7 @@ fn run(command: &Command) -> Result<()> {
             Ok(())
         }
         Command::VerifyReproducible { arch, compression } => reproduce::verify(*arch, *compression),
-        Command::Sizes { output, json } => sizes::print(output, *json),
+        Command::Sizes { arch, output, json } => sizes::print(*arch, output, *json),
         Command::KernelCheck { config } => kernel_check(config),
     }
 }

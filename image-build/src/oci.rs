@@ -5,9 +5,9 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::arch::Arch;
 use crate::archive::write_tar;
 use crate::cache::hex;
-use crate::context::Arch;
 use crate::tree::Tree;
 
 /// Accounts of the image. Add-ons run as 65534 or as what their manifests say.

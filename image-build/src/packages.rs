@@ -117,13 +117,8 @@ pub const USERLAND: &[Package] = &[
     package("zstd", "users at the console"),
 ];
 
-/// The kernel of one architecture, and what else the initrd holds.
-pub fn kernel(arch: &str) -> Vec<Package> {
-    let name = if arch == "arm64" {
-        "linux-image-arm64"
-    } else {
-        "linux-image-amd64"
-    };
+/// The kernel, by the name of its package, and what else the initrd holds.
+pub fn kernel(name: &'static str) -> Vec<Package> {
     vec![
         package("busybox-static", "the rescue shell of the initrd"),
         package(
@@ -150,8 +145,11 @@ pub const TOOLS: &[Package] = &[
     package("xorriso", "grub-mkrescue writes the ISO with it"),
 ];
 
+/// GRUB for a foreign processor. Its modules are data to the build machine's grub-mkimage.
+pub const FOREIGN_GRUB: &[Package] = &[package("grub-efi-arm64-bin", "GRUB for UEFI on ARM")];
+
 /// Tools of which code gets into the image.
-pub const BOOT_CODE: &[&str] = &["grub-efi-amd64-bin", "grub-pc-bin"];
+pub const BOOT_CODE: &[&str] = &["grub-efi-amd64-bin", "grub-efi-arm64-bin", "grub-pc-bin"];
 
 #[cfg(test)]
 mod tests {

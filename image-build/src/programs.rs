@@ -5,7 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::context::{Arch, Compression, Context};
+use crate::arch::Arch;
+use crate::context::{Compression, Context};
 use crate::run::run;
 
 /// Cargo packages of the image; each is one program of the same name.
@@ -69,7 +70,10 @@ fn cargo(ctx: &Context, variant: &Variant) -> Result<()> {
         .args(arguments(variant, ctx.arch, profile(ctx.compression)))
         .env("CARGO_TARGET_DIR", &ctx.target)
         .env("RUSTFLAGS", flags(ctx)?)
-        .env(compiler_variable(ctx.arch), ctx.arch.musl_compiler());
+        .env(compiler_variable(ctx.arch), ctx.arch.c_compiler());
+    if let Some(linker) = ctx.arch.linker() {
+        command.env(linker_variable(ctx.arch), linker);
+    }
     run(&ctx.progress, "rust", &mut command).map(drop)
 }
 
@@ -113,6 +117,11 @@ fn compiler_variable(arch: Arch) -> String {
     format!("CC_{}", arch.rust_target().replace('-', "_"))
 }
 
+fn linker_variable(arch: Arch) -> String {
+    let target = arch.rust_target().replace('-', "_").to_uppercase();
+    format!("CARGO_TARGET_{target}_LINKER")
+}
+
 /// Cargo's description of the workspace and of what it links for the image's target, as JSON.
 pub fn metadata(ctx: &Context) -> Result<Vec<u8>> {
     let mut command = Command::new("cargo");
@@ -150,6 +159,18 @@ mod tests {
         for variant in VARIANTS {
             assert_eq!(variant.packages.len(), variant.names.len());
         }
+    }
+
+    #[test]
+    fn a_foreign_target_names_its_tools_as_cargo_and_cc_ask_for_them() {
+        assert_eq!(
+            linker_variable(Arch::Arm64),
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER"
+        );
+        assert_eq!(
+            compiler_variable(Arch::Arm64),
+            "CC_aarch64_unknown_linux_musl"
+        );
     }
 
     #[test]

@@ -38,9 +38,9 @@ impl Manifest {
         version: &str,
         kernel: &str,
         kubernetes: &str,
-        files: &[(&str, PathBuf)],
+        files: &[(String, PathBuf)],
     ) -> Result<Self> {
-        let facts = |(name, path): &(&str, PathBuf)| Ok(((*name).to_owned(), facts(path)?));
+        let facts = |(name, path): &(String, PathBuf)| Ok((name.clone(), facts(path)?));
         let files = files.iter().map(facts).collect::<Result<_>>()?;
         Ok(Self {
             version: version.to_owned(),
@@ -99,7 +99,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("initrd");
         std::fs::write(&path, "abc").unwrap();
-        let text = Manifest::of("v1", "6.12", "v1.36.3", &[("initrd", path)])
+        let text = Manifest::of("v1", "6.12", "v1.36.3", &[("initrd".into(), path)])
             .unwrap()
             .text()
             .unwrap();

@@ -5,9 +5,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::arch::Arch;
 use crate::build::build;
 use crate::cache::Cache;
-use crate::context::{Arch, Compression, Context, repository, source_date};
+use crate::context::{Compression, Context, repository, source_date};
 use crate::release::sha256;
 
 /// Builds the last commit in two folders of different lengths, each with empty caches and an empty cargo folder; only the

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::context::{Arch, Compression, Context};
+use crate::arch::Arch;
+use crate::context::{Compression, Context};
 use crate::run::run;
 use crate::tools;
 use crate::tree::{Node, Tree, from_folder};
@@ -47,8 +48,8 @@ struct Part {
 }
 
 /// Prints them.
-pub fn print(output: &Path, json: bool) -> Result<()> {
-    let ctx = Context::new(Arch::Amd64, Compression::Best, output)?;
+pub fn print(arch: Arch, output: &Path, json: bool) -> Result<()> {
+    let ctx = Context::new(arch, Compression::Best, output)?;
     let sizes = measure(&ctx)?;
     if json {
         println!(

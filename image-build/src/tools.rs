@@ -8,11 +8,12 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::arch::Arch;
 use crate::archive::read_tar;
 use crate::cache::Key;
 use crate::context::Context;
 use crate::debian;
-use crate::packages::TOOLS;
+use crate::packages::{FOREIGN_GRUB, TOOLS};
 use crate::tree::{Entry, Node};
 
 /// Programs that get a start script in `bin/`.
@@ -31,8 +32,10 @@ const MTOOLS: &[&str] = &["mformat", "mcopy", "mmd", "mdir"];
 #[derive(Clone)]
 pub struct Tools {
     root: PathBuf,
-    /// What was fetched, for the bill of materials.
-    pub packages: PathBuf,
+    /// Lists of what was fetched, for the bill of materials.
+    pub packages: Vec<PathBuf>,
+    /// GRUB's modules for a foreign processor: the folder of its unpacked package.
+    foreign_grub: Option<PathBuf>,
 }
 
 /// Fetches and unpacks the tools.
@@ -42,16 +45,40 @@ pub fn prepare(ctx: &Context) -> Result<Tools> {
         .with(fetched.to_string_lossy().as_bytes())
         .with(format!("{PROGRAMS:?}{MTOOLS:?}"));
     let root = ctx.cache.step(&ctx.progress, "tools", key, |folder| {
-        unpack(&fetched.join(debian::ARCHIVE), folder)?;
+        unpack(&fetched.join(debian::ARCHIVE), folder, wanted)?;
         write_scripts(folder)
     })?;
-    Ok(Tools {
+    let mut tools = Tools {
         root,
-        packages: fetched.join(debian::LIST),
-    })
+        packages: vec![fetched.join(debian::LIST)],
+        foreign_grub: None,
+    };
+    if ctx.arch != Arch::Amd64 {
+        tools.add_foreign_grub(ctx)?;
+    }
+    Ok(tools)
 }
 
 impl Tools {
+    fn add_foreign_grub(&mut self, ctx: &Context) -> Result<()> {
+        let fetched = debian::fetch(ctx, "grub-fetch", FOREIGN_GRUB, ctx.arch.name())?;
+        let key = Key::new("grub").with(fetched.to_string_lossy().as_bytes());
+        let root = ctx.cache.step(&ctx.progress, "grub", key, |folder| {
+            unpack(&fetched.join(debian::ARCHIVE), folder, |path| {
+                path.starts_with("usr/lib/grub/")
+            })
+        })?;
+        self.packages.push(fetched.join(debian::LIST));
+        self.foreign_grub = Some(root);
+        Ok(())
+    }
+
+    /// The folder of GRUB's modules for a platform such as `x86_64-efi`.
+    pub fn grub_modules(&self, platform: &str) -> PathBuf {
+        let root = self.foreign_grub.as_ref().unwrap_or(&self.root);
+        root.join("root/usr/lib/grub").join(platform)
+    }
+
     /// A command for one of the tools, with the others on its PATH.
     pub fn command(&self, name: &str) -> Command {
         let bin = self.root.join("bin");
@@ -71,7 +98,7 @@ impl Tools {
 }
 
 /// Writes the archive's files below `folder/root`. Owners do not matter: nothing of this gets into an image.
-fn unpack(archive: &Path, folder: &Path) -> Result<()> {
+fn unpack(archive: &Path, folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
     let tree = read_tar(archive)?;
     for (path, entry) in tree.iter() {
         if wanted(path) {
@@ -92,6 +119,10 @@ fn wanted(path: &str) -> bool {
 fn unpack_entry(path: &Path, entry: &Entry) -> Result<()> {
     match &entry.node {
         Node::Dir => std::fs::create_dir_all(path)?,
+        _ if !path.parent().is_none_or(Path::is_dir) => {
+            std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+            unpack_entry(path, entry)?;
+        }
         Node::Link(target) => std::os::unix::fs::symlink(target, path)?,
         Node::File(content) => {
             std::fs::write(path, content.read()?)?;

@@ -6,7 +6,11 @@
 
 #[cfg(feature = "full")]
 pub mod boot;
+#[cfg(feature = "full")]
+pub mod clock;
 pub mod initrd;
+#[cfg(feature = "full")]
+pub mod local;
 #[cfg(feature = "full")]
 pub mod report;
 pub mod rescue;

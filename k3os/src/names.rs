@@ -9,6 +9,8 @@ use std::path::Path;
 pub enum Call {
     /// PID 1 in the initramfs.
     FirstStage,
+    /// PID 1 on the root of another Linux, over which a release was unpacked.
+    Board,
     /// PID 1 in the real root.
     SecondStage,
     /// The kernel's helper in the initramfs.
@@ -22,12 +24,13 @@ pub enum Call {
 }
 
 impl Call {
-    /// Tells it from argv[0] and from being PID 1 or not.
-    pub fn from_name(name: &OsStr, is_pid_1: bool) -> Self {
+    /// Tells it from argv[0], from being PID 1 or not, and from whether the root is a release's.
+    pub fn from_name(name: &OsStr, is_pid_1: bool, in_release: bool) -> Self {
         let base = Path::new(name).file_name().unwrap_or_default();
         match base.to_str().unwrap_or_default() {
             "init" if is_pid_1 && name == "/init" => Self::FirstStage,
-            _ if is_pid_1 => Self::SecondStage,
+            _ if is_pid_1 && in_release => Self::SecondStage,
+            _ if is_pid_1 => Self::Board,
             "modprobe" => Self::Modprobe,
             "systemctl" => Self::Systemctl,
             "reboot" => Self::Power("reboot"),
@@ -44,7 +47,7 @@ mod tests {
     use super::*;
 
     fn call(name: &str, is_pid_1: bool) -> Call {
-        Call::from_name(OsStr::new(name), is_pid_1)
+        Call::from_name(OsStr::new(name), is_pid_1, true)
     }
 
     #[test]
@@ -52,6 +55,13 @@ mod tests {
         assert_eq!(call("/init", true), Call::FirstStage);
         assert_eq!(call("/usr/sbin/init", true), Call::SecondStage);
         assert_eq!(call("k3os", true), Call::SecondStage);
+    }
+
+    #[test]
+    fn on_another_system_s_root_pid_1_enters_the_release_first() {
+        let call = |name: &str| Call::from_name(OsStr::new(name), true, false);
+        assert_eq!(call("/sbin/init"), Call::Board);
+        assert_eq!(call("/init"), Call::FirstStage);
     }
 
     #[test]

@@ -5,6 +5,10 @@ use config::Wifi;
 /// Name servers for a network that names none, unless the configuration names some: k3OS's own default.
 const DEFAULT_NAMESERVER: &str = "8.8.8.8";
 
+/// Time servers of a machine that cannot do without: its hardware does not know the time. They are Debian's, whose userland
+/// this is.
+pub(crate) const TIMESERVERS: [&str; 2] = ["0.debian.pool.ntp.org", "1.debian.pool.ntp.org"];
+
 /// Beginnings of the names of interfaces that belong to containers and virtual switches. connman would otherwise take them
 /// over, give them addresses and point the default route at them.
 const CONTAINER_INTERFACES: [&str; 20] = [

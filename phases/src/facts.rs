@@ -5,6 +5,9 @@ use std::path::Path;
 
 use system::host::Host;
 
+/// Written by init.
+const CLOCK_GUESSED: &str = "/run/k3os/clock-guessed";
+
 /// What is true of this machine at this boot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -20,6 +23,8 @@ pub struct Facts {
     pub fetched_keys: BTreeMap<String, String>,
     /// This boot's metadata and userdata have been found.
     pub has_metadata: bool,
+    /// The hardware did not know the time when the machine started.
+    pub time_is_guessed: bool,
     /// bash is there. It takes what k3OS's shell took (`source`, `[[ … ]]`) and a minimal `sh` does not.
     pub has_bash: bool,
 }
@@ -42,6 +47,7 @@ impl Facts {
             connman_settings: text("/var/lib/connman/settings"),
             fetched_keys: fetched_keys(host),
             has_metadata: data_sources::is_stored(host),
+            time_is_guessed: !text(CLOCK_GUESSED).is_empty(),
             has_bash: host
                 .list(Path::new("/usr/bin"))
                 .is_ok_and(|names| names.iter().any(|name| name == "bash")),

@@ -27,6 +27,7 @@ pub mod uevent;
 pub mod usage;
 
 pub mod cgroup;
+pub mod clock;
 pub mod command;
 pub mod durable;
 pub mod host;

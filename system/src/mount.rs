@@ -127,6 +127,17 @@ pub fn remount_read_only(target: &Path, bind: bool) -> Result<()> {
         .with_context(|| format!("remounting {} read-only", target.display()))
 }
 
+/// Makes a file system writable that was mounted read-only, as `ro` on the command line asks for the root. Times of
+/// access are not kept: they wear out memory cards.
+///
+/// # Errors
+/// What the kernel answers, such as that the device is write-protected.
+pub fn remount_writable(target: &Path) -> Result<()> {
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOATIME;
+    mount(None, target, None, flags, None)
+        .with_context(|| format!("remounting {} writable", target.display()))
+}
+
 /// Moves a whole mount tree to another folder.
 ///
 /// # Errors

@@ -22,6 +22,17 @@ pub fn copy_missing(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The same for a single file; missing folders above it are made.
+///
+/// # Errors
+/// When it cannot be copied.
+pub fn copy_missing_file(from: &Path, to: &Path) -> Result<()> {
+    let folder = to.parent().unwrap_or(to);
+    fs::create_dir_all(folder)
+        .with_context(|| format!("making the folder {}", folder.display()))?;
+    copy_entry(from, to)
+}
+
 fn copy_entry(from: &Path, to: &Path) -> Result<()> {
     let meta = fs::symlink_metadata(from).with_context(|| format!("reading {}", from.display()))?;
     let exists = fs::symlink_metadata(to).is_ok();

@@ -2,7 +2,7 @@
 
 mod boot;
 mod build;
-mod debian;
+pub mod debian;
 mod goals;
 mod k3os;
 mod memory;
@@ -128,7 +128,7 @@ fn measure(options: &Options, setup: &Setup, dir: &Path) -> Result<Measured> {
 }
 
 /// The kernel's name in the release's manifest.
-fn kernel(release: &Release) -> Result<String> {
+pub fn kernel(release: &Release) -> Result<String> {
     let path = release.dir().join("manifest.json");
     let reading = || format!("reading {}", path.display());
     let text = fs::read_to_string(&path).with_context(reading)?;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
+use crate::processor::Processor;
 use crate::suite::{self, Level, Run};
 use crate::{bench, scenarios, vm};
 
@@ -97,6 +98,7 @@ pub fn main() -> Result<ExitCode> {
 }
 
 fn run(arguments: RunArguments) -> Result<ExitCode> {
+    let scenarios = scenarios::of(Processor::of(&arguments.artifacts));
     let run = Run {
         artifacts: arguments.artifacts,
         level: if arguments.all {
@@ -110,10 +112,10 @@ fn run(arguments: RunArguments) -> Result<ExitCode> {
         logs: arguments.logs,
     };
     if arguments.list {
-        suite::list(scenarios::all(), &run);
+        suite::list(scenarios, &run);
         return Ok(ExitCode::SUCCESS);
     }
-    let passed = suite::run(scenarios::all(), &run)?;
+    let passed = suite::run(scenarios, &run)?;
     Ok(if passed {
         ExitCode::SUCCESS
     } else {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use arguments::{Files, OVMF_CODE, OVMF_VARS};
+use arguments::Files;
 pub use ports::Reserved;
 pub use qmp::Qmp;
 pub use serial::Serial;
@@ -120,11 +120,12 @@ pub fn last_lines(text: &str, count: usize) -> String {
 
 fn prepare_firmware(spec: &Spec, files: &Files) -> Result<()> {
     if spec.boot == Boot::Uefi {
-        if !Path::new(OVMF_CODE).exists() {
-            bail!("reading {OVMF_CODE}: not there; install the package ovmf");
+        let (code, variables, package) = spec.processor.uefi();
+        if !Path::new(code).exists() {
+            bail!("reading {code}: not there; install the package {package}");
         }
-        std::fs::copy(OVMF_VARS, files.uefi_vars())
-            .with_context(|| format!("copying {OVMF_VARS}"))?;
+        std::fs::copy(variables, files.uefi_vars())
+            .with_context(|| format!("copying {variables}"))?;
     }
     Ok(())
 }
@@ -133,14 +134,18 @@ fn prepare_firmware(spec: &Spec, files: &Files) -> Result<()> {
 fn spawn(spec: &Spec, files: &Files) -> Result<Child> {
     let log = File::create(files.qemu_log()).context("creating QEMU's log")?;
     let also = log.try_clone().context("sharing QEMU's log")?;
+    let emulator = spec.processor.emulator();
     Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
+        .args(["--pdeathsig", "KILL", emulator])
         .args(arguments::arguments(spec, files))
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(also)
         .spawn()
-        .context("starting qemu-system-x86_64 (packages qemu-system-x86 and util-linux)")
+        .with_context(|| {
+            let package = spec.processor.package();
+            format!("starting {emulator} (packages {package} and util-linux)")
+        })
 }
 
 fn connect(

@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::machine::Boot;
+use crate::processor::Processor;
 use crate::tool::{self, text};
 
 /// The folder that `make image` fills.
 #[derive(Clone, Debug)]
 pub struct Artifacts {
     dir: PathBuf,
+    /// The processor that they are for.
+    pub processor: Processor,
 }
 
 impl Artifacts {
@@ -19,7 +22,8 @@ impl Artifacts {
         let dir = dir
             .canonicalize()
             .with_context(|| format!("opening {} (`make image` makes it)", dir.display()))?;
-        let artifacts = Self { dir };
+        let processor = Processor::of(&dir);
+        let artifacts = Self { dir, processor };
         for file in [artifacts.iso(), artifacts.kernel(), artifacts.initrd()] {
             if !file.exists() {
                 bail!(
@@ -31,19 +35,29 @@ impl Artifacts {
         Ok(artifacts)
     }
 
+    fn named(&self, before: &str, behind: &str) -> PathBuf {
+        let processor = self.processor.name();
+        self.dir.join(format!("{before}{processor}{behind}"))
+    }
+
     /// The live ISO.
     pub fn iso(&self) -> PathBuf {
-        self.dir.join("k3os-amd64.iso")
+        self.named("k3os-", ".iso")
     }
 
     /// The kernel as its own file.
     pub fn kernel(&self) -> PathBuf {
-        self.dir.join("k3os-vmlinuz-amd64")
+        self.named("k3os-vmlinuz-", "")
     }
 
     /// The initrd as its own file.
     pub fn initrd(&self) -> PathBuf {
-        self.dir.join("k3os-initrd-amd64")
+        self.named("k3os-initrd-", "")
+    }
+
+    /// The archive that is unpacked over another Linux.
+    pub fn rootfs(&self) -> PathBuf {
+        self.named("k3os-rootfs-", ".tar.gz")
     }
 
     /// A boot of kernel and initrd without a loader.

@@ -1,5 +1,6 @@
 //! What the system promises, as scenarios. Each file tells one story.
 
+mod arm;
 mod broken;
 mod configuration;
 mod connman;
@@ -12,6 +13,7 @@ mod media;
 mod network;
 mod node;
 pub mod objects;
+mod overlay;
 mod phases;
 mod recovery;
 mod repair;
@@ -22,10 +24,19 @@ mod workload;
 use anyhow::{Result, ensure};
 
 use crate::guest::Guest;
+use crate::processor::Processor;
 use crate::suite::Scenario;
 
+/// All scenarios for artefacts of this processor.
+pub fn of(processor: Processor) -> Vec<Scenario> {
+    match processor {
+        Processor::Amd64 => all(),
+        Processor::Arm64 => arm::scenarios(),
+    }
+}
+
 /// All scenarios, those that tell most first.
-pub fn all() -> Vec<Scenario> {
+fn all() -> Vec<Scenario> {
     let mut all = vec![live::scenario()];
     all.extend(broken::scenarios());
     all.push(repair::scenario());
@@ -38,6 +49,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(network::scenarios());
     all.extend(media::scenarios());
     all.push(install::scenario());
+    all.push(overlay::scenario());
     all
 }
 

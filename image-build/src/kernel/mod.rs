@@ -70,7 +70,12 @@ impl Kernel {
 /// Fetches, checks, trims and indexes the kernel.
 pub fn prepare(ctx: &Context, tools: &Tools) -> Result<Kernel> {
     let arch = ctx.arch.name();
-    let fetched = debian::fetch(ctx, "kernel-fetch", &packages::kernel(arch), arch)?;
+    let fetched = debian::fetch(
+        ctx,
+        "kernel-fetch",
+        &packages::kernel(ctx.arch.kernel_package()),
+        arch,
+    )?;
     let key = Key::new("kernel")
         .with(fetched.to_string_lossy().as_bytes())
         .with(SOURCES.concat());

@@ -45,6 +45,15 @@ const UNWANTED: &[(&str, &str)] = &[
     ("usr/bin/perl*", "nothing in the image needs perl"),
     ("usr/games", "empty"),
     ("usr/include", "no compiler"),
+    (
+        "usr/lib/*-linux-gnu/e2fsprogs",
+        "e2scrub needs LVM and cron",
+    ),
+    ("usr/lib/*-linux-gnu/gconv", "UTF-8 only"),
+    (
+        "usr/lib/*-linux-gnu/perl*",
+        "nothing in the image needs perl",
+    ),
     ("usr/lib/apt", "no package manager"),
     ("usr/lib/dpkg", "no package manager"),
     ("usr/lib/init", "services are unit files"),
@@ -55,15 +64,6 @@ const UNWANTED: &[(&str, &str)] = &[
     ("usr/lib/systemd/user-preset", "no user services"),
     ("usr/lib/udev/hwdb.d", "names of keyboards and mice"),
     ("usr/lib/valgrind", "debugging of C programs"),
-    (
-        "usr/lib/x86_64-linux-gnu/e2fsprogs",
-        "e2scrub needs LVM and cron",
-    ),
-    ("usr/lib/x86_64-linux-gnu/gconv", "UTF-8 only"),
-    (
-        "usr/lib/x86_64-linux-gnu/perl*",
-        "nothing in the image needs perl",
-    ),
     ("usr/sbin/dpkg*", "no package manager"),
     ("usr/share/applications", "no desktop"),
     ("usr/share/apport", "no crash reporter"),
@@ -146,14 +146,24 @@ pub fn trim(root: &mut Tree) -> Result<()> {
     Ok(())
 }
 
+/// Compares folder by folder; each may have one star.
 fn matches(pattern: &str, path: &str) -> bool {
+    let (mut wanted, mut names) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), names.next()) {
+            (None, None) => return true,
+            (Some(pattern), Some(name)) if name_matches(pattern, name) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn name_matches(pattern: &str, name: &str) -> bool {
     let Some((start, end)) = pattern.split_once('*') else {
-        return pattern == path;
+        return pattern == name;
     };
-    let rest = path
-        .strip_prefix(start)
-        .and_then(|rest| rest.strip_suffix(end));
-    rest.is_some_and(|middle| !middle.contains('/'))
+    let rest = name.strip_prefix(start);
+    rest.is_some_and(|rest| rest.ends_with(end))
 }
 
 fn unwanted_unit(path: &str) -> bool {
@@ -229,6 +239,9 @@ mod tests {
         assert!(!matches("var/log/*", "var/log/x/y"));
         assert!(!matches("usr/bin/perl*", "usr/bin/perlbug/x"));
         assert!(!matches("boot", "boots"));
+        let perl = "usr/lib/*-linux-gnu/perl*";
+        assert!(matches(perl, "usr/lib/aarch64-linux-gnu/perl5"));
+        assert!(!matches(perl, "usr/lib/x86_64-linux-gnu/libperl.so"));
     }
 
     #[test]

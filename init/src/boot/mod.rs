@@ -24,6 +24,7 @@ use system::host::Machine;
 use system::power::{PowerState, kernel_cmdline, uptime_ms};
 use system::{console, net};
 
+use crate::clock;
 use crate::initrd::{MODE_FILE, Mode};
 use crate::rescue;
 use crate::steps::Steps;
@@ -58,6 +59,14 @@ fn prepare(cmdline: &str, mode: &str) {
     steps.optional("raising limits", raise_limits);
     steps.optional("tuning the kernel's memory", || memory::tune(cmdline));
     steps.optional("bringing up the loopback interface", net::bring_up_loopback);
+    steps.optional("looking at the clock", || {
+        if clock::start()?.is_some() {
+            console::line(
+                "  the hardware does not know the time: starting with the last known one",
+            );
+        }
+        Ok(())
+    });
     steps.optional("establishing the machine's identity", || {
         identity::establish(Path::new("/"))
     });

@@ -6,8 +6,13 @@ use system::console;
 use system::mount::{self, MountInfo, remount_read_only, unmount};
 use system::power::{PowerState, end_machine};
 
+use crate::clock;
+
 /// Ends the machine. Whatever cannot be ended cleanly is told, and does not keep the machine from ending.
 pub fn finish(state: PowerState) -> ! {
+    if let Err(error) = clock::keep() {
+        console::line(&format!("{error:#}"));
+    }
     console::line("unmounting");
     release_mounts();
     let Err(error) = end_machine(state);

@@ -2,9 +2,9 @@
 
 pub mod grow;
 mod mode;
-mod release;
+pub(crate) mod release;
 pub mod repair;
-mod root;
+pub(crate) mod root;
 mod volumes;
 
 use std::fs;
@@ -32,7 +32,7 @@ use volumes::Boot;
 /// mounted: ext4 alone takes a third of a second under emulation, and a live boot does not need it.
 const ROOT_MODULES: [&str; 2] = ["loop", "squashfs"];
 /// The mounts that go along into the real root.
-const CARRIED: [&str; 4] = ["/proc", "/sys", "/dev", RUN];
+pub(crate) const CARRIED: [&str; 4] = ["/proc", "/sys", "/dev", RUN];
 /// Goes along into the real root.
 const RUN: &str = "/run";
 /// Where the second stage finds the mode.

@@ -21,6 +21,8 @@ pub enum Mode {
     Install,
     /// Root as live, but a shell in place of the services.
     Shell,
+    /// From the root of another Linux, on which a release was unpacked.
+    Local,
 }
 
 impl Mode {
@@ -31,6 +33,22 @@ impl Mode {
             Self::Live => "live",
             Self::Install => "install",
             Self::Shell => "shell",
+            Self::Local => "local",
+        }
+    }
+
+    /// The mode on a board, where `/sbin/init` runs on another system's root.
+    ///
+    /// # Errors
+    /// When the command line asks for a mode that needs the release's own kernel and initrd.
+    pub fn on_a_board(switches: &BootSwitches) -> Result<Self> {
+        match switches.mode.as_deref() {
+            None | Some("local") => Ok(Self::Local),
+            Some("shell") => Ok(Self::Shell),
+            Some(other) => bail!(
+                "k3os.mode={other} cannot be used here: /sbin/init runs on another system's root; take it off the \
+                 kernel command line, or use local or shell"
+            ),
         }
     }
 
@@ -181,6 +199,16 @@ mod tests {
             decide_after("", false, false, 30),
             Decision::GiveUp("K3OS_STATE or K3OS")
         );
+    }
+
+    #[test]
+    fn on_a_board_the_mode_is_local_or_a_shell() {
+        let mode = |cmdline| Mode::on_a_board(&BootSwitches::from_cmdline(cmdline));
+        assert_eq!(mode("root=/dev/mmcblk0p2").unwrap(), Mode::Local);
+        assert_eq!(mode("k3os.mode=local").unwrap(), Mode::Local);
+        assert_eq!(mode("rescue").unwrap(), Mode::Shell);
+        let error = mode("k3os.mode=live").unwrap_err().to_string();
+        assert!(error.contains("k3os.mode=live"), "{error}");
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use system::mount::{Flags, Mount, remount_read_only};
-use system::tree::copy_missing;
+use system::tree::{copy_missing, copy_missing_file};
 
-/// Where the root is put together.
-pub const SYSROOT: &str = "/sysroot";
+/// Where the root is put together. On a board, this is a folder of its root: below our own, so that it leaves no trace.
+pub const SYSROOT: &str = "/k3os/sysroot";
 /// Where the state partition is mounted.
 pub const STATE: &str = "/run/k3os/state";
 /// Where the medium is mounted.
@@ -36,7 +36,7 @@ pub enum Action {
     Mount(Mount),
     /// Make a bind mount read-only.
     ReadOnly(PathBuf),
-    /// Copy what is missing from a template.
+    /// Copy what is missing from a template, a folder or a file. One that is not there is no template.
     Fill(PathBuf, PathBuf),
 }
 
@@ -129,7 +129,8 @@ fn system_folder(system: Option<&Path>) -> Vec<Action> {
     ]
 }
 
-fn sysroot(path: &str) -> PathBuf {
+/// A path of the root that is being put together.
+pub(crate) fn sysroot(path: &str) -> PathBuf {
     Path::new(SYSROOT).join(path)
 }
 
@@ -160,6 +161,7 @@ fn perform(action: &Action) -> Result<()> {
         Action::Mount(mount) => mount.perform(),
         Action::ReadOnly(path) => remount_read_only(path, true),
         Action::Fill(from, to) if from.is_dir() => copy_missing(from, to),
+        Action::Fill(from, to) if from.is_file() => copy_missing_file(from, to),
         Action::Fill(..) => Ok(()),
     }
 }
@@ -196,7 +198,7 @@ mod tests {
         let mounts = sources(&plan(&parts));
         let expected = (
             PathBuf::from("/run/k3os/state/k3os/data/var"),
-            PathBuf::from("/sysroot/var"),
+            sysroot("var"),
         );
         assert!(mounts.contains(&expected), "{mounts:?}");
         assert!(
@@ -231,6 +233,6 @@ mod tests {
         let actions = plan(&parts);
         assert!(actions.iter().any(|a| matches!(a, Action::Mount(m)
             if m.target.ends_with("usr") && m.flags.contains(Flags::MS_RDONLY))));
-        assert!(actions.contains(&Action::ReadOnly("/sysroot/k3os/system".into())));
+        assert!(actions.contains(&Action::ReadOnly(sysroot("k3os/system"))));
     }
 }

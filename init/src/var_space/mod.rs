@@ -1,7 +1,8 @@
 //! The watch over `/var`: when it fills up, whoever sits at the machine is told once, and told what fills it.
 //!
 //! It runs as a service of its own (`k3os-var-space.service`), not in PID 1: looking through a disk may take its time or
-//! fail, and neither may reach the services.
+//! fail, and neither may reach the services. The same process keeps the time now and then: both are small and periodic, and
+//! a process more is memory.
 
 mod largest;
 mod level;
@@ -18,6 +19,8 @@ use system::space::{Space, space};
 use system::usage::{Limits, Usage};
 
 use level::{Levels, News};
+
+use crate::clock;
 
 /// How often the free space is asked for; that is one system call, and nothing tells when it changes.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -42,8 +45,11 @@ pub fn watch() -> Result<std::convert::Infallible> {
     console::use_all();
     // Of a predecessor that was killed.
     let _ = fs::remove_file(ISSUE_FILE);
-    let mut levels = Levels::default();
+    let (mut levels, mut keeper) = (Levels::default(), clock::Keeper::default());
     loop {
+        if let Err(error) = keeper.tick() {
+            let _ = writeln!(io::stdout(), "{error:#}");
+        }
         let space = space(Path::new(PLACES[0]))?;
         if let Some(news) = levels.take(space) {
             tell(news, space);

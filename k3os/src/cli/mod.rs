@@ -2,6 +2,7 @@
 
 mod config;
 mod install;
+mod overlay;
 
 use std::ffi::OsString;
 use std::fs;
@@ -30,6 +31,8 @@ enum Command {
     Config(config::ConfigArguments),
     /// Put this release onto a disk
     Install(install::InstallArguments),
+    /// A release on another Linux: check before unpacking it, and the way back
+    Overlay(overlay::OverlayArguments),
     /// Show where the time of this boot went
     BootReport {
         /// How to print it
@@ -65,7 +68,7 @@ enum Internal {
         #[arg(long, default_value_t = 60)]
         timeout: u64,
     },
-    /// Tell when /var fills up, and what fills it
+    /// Tell when /var fills up, and what fills it; keep the time
     WatchVar,
 }
 
@@ -92,6 +95,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Config(arguments) => config::main(&arguments),
         Command::Install(arguments) => install::main(&arguments),
+        Command::Overlay(arguments) => overlay::main(&arguments),
         Command::BootReport { output } => boot_report(output),
         Command::Logs {
             follow,

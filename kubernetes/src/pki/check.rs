@@ -39,7 +39,8 @@ pub fn reason_to_renew(
     if certificate.issuer() != ca.subject() {
         return Some("its CA is another");
     }
-    if certificate.validity().not_after.to_datetime() - now < RENEW_BEFORE {
+    let ends = certificate.validity().not_after.to_datetime();
+    if ends < issue::must_last_until(now, RENEW_BEFORE) {
         return Some("it ends soon");
     }
     (!is_for(&certificate, leaf)).then_some("its names have changed")

@@ -119,6 +119,16 @@ fn set_validity(params: &mut CertificateParams, now: OffsetDateTime, life: Durat
     };
 }
 
+/// A certificate that ends before this is made anew. When the clock is certainly wrong, nobody knows how much of a short
+/// life is left.
+pub fn must_last_until(now: OffsetDateTime, renew_before: Duration) -> OffsetDateTime {
+    if now < earliest_true_time() {
+        earliest_true_time() + CA_LIFE - renew_before
+    } else {
+        now + renew_before
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,5 +141,17 @@ mod tests {
         set_validity(&mut params, date_time_ymd(2027, 1, 1), LEAF_LIFE);
         assert_eq!(params.not_after, date_time_ymd(2028, 1, 1));
         assert_eq!(params.not_before, date_time_ymd(2020, 1, 1));
+    }
+
+    #[test]
+    fn a_wrong_clock_renews_what_lives_short_and_keeps_what_it_made() {
+        let (wrong, right) = (date_time_ymd(1970, 1, 1), date_time_ymd(2027, 1, 1));
+        let mut params = CertificateParams::default();
+        let needed = must_last_until(wrong, Duration::days(90));
+        set_validity(&mut params, right, LEAF_LIFE);
+        assert!(params.not_after < needed);
+        assert!(params.not_after > must_last_until(right, Duration::days(90)));
+        set_validity(&mut params, wrong, LEAF_LIFE);
+        assert!(params.not_after > needed);
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use system::durable;
+use time::OffsetDateTime;
 
 use crate::components::{self, Registries};
 use crate::kubeconfig::{self, Identity};
@@ -18,15 +19,23 @@ use crate::token::{self, Origin};
 /// Name of containerd's configuration under `agent/`.
 pub const CONTAINERD_CONFIG: &str = "etc/containerd/config.toml";
 
+/// Written by init where the hardware does not know the time.
+const CLOCK_GUESSED: &str = "/run/k3os/clock-guessed";
+
 /// Certificates for a node with these addresses. Returns a line for each that was made.
 pub fn pki(settings: &Settings, addresses: &[std::net::IpAddr]) -> Result<Vec<String>> {
     let leaves = pki::plan::leaves(&settings.pki_facts(addresses));
-    pki::ensure(
-        &settings.paths,
-        &leaves,
-        std::time::SystemTime::now().into(),
-    )
-    .context("preparing the certificates")
+    pki::ensure(&settings.paths, &leaves, now(Path::new(CLOCK_GUESSED)))
+        .context("preparing the certificates")
+}
+
+/// The time; 1970, which is certainly wrong, when the machine began with a guess. What is made then outlives its correction.
+fn now(guessed: &Path) -> OffsetDateTime {
+    if guessed.exists() {
+        OffsetDateTime::UNIX_EPOCH
+    } else {
+        std::time::SystemTime::now().into()
+    }
 }
 
 /// Kubeconfigs of the components and of the administrator, and the token. Returns what is worth a word.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Planner;
-use crate::connman::{MainConf, wifi, with_wifi_enabled};
+use crate::connman::{MainConf, TIMESERVERS, wifi, with_wifi_enabled};
 use crate::phase::Phase;
 use crate::step::{Action, File};
 
@@ -23,7 +23,7 @@ impl Planner<'_> {
         let k3os = &self.loaded.config.k3os;
         let conf = MainConf {
             nameservers: k3os.dns_nameservers.clone(),
-            timeservers: k3os.ntp_servers.clone(),
+            timeservers: self.timeservers(),
         };
         let key = if k3os.dns_nameservers.is_empty() {
             "k3os.ntp_servers"
@@ -37,6 +37,15 @@ impl Planner<'_> {
         };
         self.add(key, action);
         self.wifi();
+    }
+
+    /// The configured ones; where the hardware does not know the time, somebody has to be asked in any case.
+    fn timeservers(&self) -> Vec<String> {
+        let configured = &self.loaded.config.k3os.ntp_servers;
+        if configured.is_empty() && self.facts.time_is_guessed {
+            return TIMESERVERS.map(str::to_owned).into();
+        }
+        configured.clone()
     }
 
     fn wifi(&mut self) {

@@ -319,3 +319,31 @@ fn files_with_secrets_are_kept_to_their_owner() {
         ]
     );
 }
+
+/// The time servers in connman's file.
+fn timeservers(yaml: &str, time_is_guessed: bool) -> Option<String> {
+    let facts = Facts {
+        time_is_guessed,
+        ..facts("local")
+    };
+    let steps = plan(Phase::Boot, &loaded(yaml), &facts);
+    let text = steps.iter().find_map(|step| match &step.action {
+        Action::Write(file) if file.path.ends_with("connman/main.conf") => {
+            Some(String::from_utf8_lossy(&file.content.0).into_owned())
+        }
+        _ => None,
+    })?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("FallbackTimeservers="))?;
+    Some(line.to_owned())
+}
+
+#[test]
+fn a_machine_that_does_not_know_the_time_asks_somebody() {
+    assert_eq!(timeservers("", false), None);
+    let asked = timeservers("", true).unwrap();
+    assert!(asked.contains("pool.ntp.org"), "{asked}");
+    let own = "k3os: {ntp_servers: [ntp.example]}";
+    assert_eq!(timeservers(own, true).as_deref(), Some("ntp.example"));
+}

@@ -4,11 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::spec::{Boot, Net, Ports, Spec};
 
-/// Debian's OVMF package.
-pub const OVMF_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-/// The empty variable store that each UEFI machine copies.
-pub const OVMF_VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
-
 /// Files of one running machine, all in its own folder.
 #[derive(Clone, Debug)]
 pub struct Files {
@@ -60,16 +55,8 @@ pub fn arguments(spec: &Spec, files: &Files) -> Vec<String> {
 }
 
 fn platform(spec: &Spec) -> Vec<String> {
-    let mut args = strings(&[
-        "-nodefaults",
-        "-display",
-        "none",
-        "-vga",
-        "std",
-        "-machine",
-        "q35",
-    ]);
-    args.extend(strings(spec.accel.arguments()));
+    let mut args = strings(&["-nodefaults", "-display", "none"]);
+    args.extend(strings(&spec.processor.machine(spec.accel)));
     args.extend(strings(&["-device", "virtio-rng-pci"]));
     args.extend([
         "-name".into(),
@@ -113,7 +100,10 @@ fn boot(spec: &Spec, files: &Files) -> Vec<String> {
         Boot::Bios => strings(&["-boot", "d"]),
         Boot::Uefi => vec![
             "-drive".into(),
-            format!("if=pflash,format=raw,readonly=on,file={OVMF_CODE}"),
+            format!(
+                "if=pflash,format=raw,readonly=on,file={}",
+                spec.processor.uefi().0
+            ),
             "-drive".into(),
             format!("if=pflash,format=raw,file={}", files.uefi_vars().display()),
         ],
@@ -129,7 +119,7 @@ fn media(spec: &Spec) -> Vec<String> {
             "if=none,id=cd,media=cdrom,readonly=on,file={}",
             iso.display()
         ));
-        args.extend(strings(&["-device", "ide-cd,drive=cd"]));
+        args.extend(strings(spec.processor.cd()));
     }
     for disk in &spec.disks {
         args.push("-drive".into());
@@ -168,6 +158,7 @@ fn strings(words: &[&str]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::accel::Accel;
+    use crate::processor::Processor;
 
     fn spec(boot: Boot) -> Spec {
         let ports = Ports {
@@ -190,6 +181,21 @@ mod tests {
         let args = arguments(&spec(boot).word("a", "b c"), &Files::new(Path::new("/d")));
         let at = args.iter().position(|arg| arg == "-append").unwrap();
         assert_eq!(args[at + 1], "console=tty1 console=ttyS0 a=\"b c\"");
+    }
+
+    #[test]
+    fn arm_has_its_own_machine_serial_port_and_firmware() {
+        let arm = spec(Boot::Uefi).processor(Processor::Arm64);
+        assert_eq!(arm.cmdline, ["console=tty1", "console=ttyAMA0"]);
+        let line = line(&arm.cdrom(Path::new("/x.iso")));
+        assert!(
+            line.contains("-machine virt") && line.contains("AAVMF_CODE"),
+            "{line}"
+        );
+        assert!(
+            line.contains("scsi-cd") && !line.contains("ide-cd"),
+            "{line}"
+        );
     }
 
     #[test]

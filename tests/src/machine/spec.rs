@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::accel::Accel;
+use crate::processor::Processor;
 
 /// How the machine gets to its kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct Spec {
     pub exit_on_reboot: bool,
     /// The accelerator.
     pub accel: Accel,
+    /// The processor.
+    pub processor: Processor,
 }
 
 impl Spec {
@@ -84,7 +87,17 @@ impl Spec {
             ports,
             exit_on_reboot: false,
             accel,
+            processor: Processor::Amd64,
         }
+    }
+
+    /// Changes the processor, and with it the name of the serial console.
+    pub fn processor(mut self, processor: Processor) -> Self {
+        for word in &mut self.cmdline {
+            *word = word.replace(self.processor.serial(), processor.serial());
+        }
+        self.processor = processor;
+        self
     }
 
     /// Puts a CD into the drive.

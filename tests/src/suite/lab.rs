@@ -88,7 +88,8 @@ impl Lab {
     /// A machine that boots by `boot`, offline, with free ports.
     pub fn spec(&self, boot: Boot) -> Result<Spec> {
         let ports = Reserved::any()?.release()?;
-        Ok(Spec::new(self.name, boot, ports, self.setup.accel))
+        let spec = Spec::new(self.name, boot, ports, self.setup.accel);
+        Ok(spec.processor(self.setup.artifacts.processor))
     }
 
     /// A machine that boots kernel and initrd directly and lets the run's key in.

@@ -67,13 +67,11 @@ const CONNMAN: (&str, &str) = (
     "etc/systemd/system/connman.service.d/bench.conf",
     "[Service]\nExecStart=\nExecStart=/usr/sbin/connmand -n --nodnsproxy\n",
 );
-const LINKS: [(&str, &str); 2] = [
-    ("etc/resolv.conf", "/run/connman/resolv.conf"),
-    (
-        "etc/systemd/system/default.target.wants/k3s.service",
-        "/etc/systemd/system/k3s.service",
-    ),
-];
+const RESOLV_LINK: (&str, &str) = ("etc/resolv.conf", "/run/connman/resolv.conf");
+const KUBERNETES_LINK: (&str, &str) = (
+    "etc/systemd/system/default.target.wants/k3s.service",
+    "/etc/systemd/system/k3s.service",
+);
 
 /// Arguments: Debian's archive, our files, scratch folder, disk. Files of whoever runs this belong to root, as fakeroot tells.
 const SCRIPT: &str = r#"mkdir "$3"
@@ -83,17 +81,29 @@ mke2fs -q -F -t ext4 -d "$3" "$4""#;
 
 /// Makes the disk in `dir`.
 pub fn make(release: &Release, root: &Root, unit: &str, dir: &Path) -> Result<PathBuf> {
-    let (ours, scratch) = (dir.join("debian.files"), dir.join("debian.root"));
-    let disk = dir.join("debian.disk");
+    let ours = dir.join("debian.files");
     write_files(&ours, release, unit)?;
+    assemble(root, &ours, dir)
+}
+
+/// The same without our Kubernetes: a Debian as anybody has it, with the tests' user.
+pub fn make_plain(root: &Root, dir: &Path) -> Result<PathBuf> {
+    let ours = dir.join("debian.files");
+    write_settings(&ours)?;
+    assemble(root, &ours, dir)
+}
+
+/// Lays our files over Debian's.
+fn assemble(root: &Root, ours: &Path, dir: &Path) -> Result<PathBuf> {
+    let (scratch, disk) = (dir.join("debian.root"), dir.join("debian.disk"));
     let file = fs::File::create(&disk).with_context(|| format!("creating {}", disk.display()))?;
     file.set_len(DISK_MIB << 20)
         .with_context(|| format!("growing {}", disk.display()))?;
-    let paths = [&root.archive(), &ours, &scratch, &disk].map(|path| text(path));
+    let paths = [&root.archive(), ours, &scratch, &disk].map(|path| text(path));
     let script = ["sh", "-euc", SCRIPT, "sh"].map(str::to_owned);
     tool::run("fakeroot", script.into_iter().chain(paths))
         .context("making the reference's disk")?;
-    tool::run("rm", ["-rf".to_owned(), text(&ours), text(&scratch)])?;
+    tool::run("rm", ["-rf".to_owned(), text(ours), text(&scratch)])?;
     Ok(disk)
 }
 
@@ -106,16 +116,22 @@ fn write_files(to: &Path, release: &Release, unit: &str) -> Result<()> {
         rename(&usr.join("etc").join(name), &to.join("etc").join(name))?;
     }
     fs::remove_dir_all(usr.join("etc")).context("removing the template of /etc")?;
+    write_settings(to)?;
+    write(&to.join("etc/systemd/system/k3s.service"), 0o644, unit)?;
+    let manifest = to.join("var").join(MANIFEST);
+    write(&manifest, 0o644, &pod(&release.version))?;
+    let (path, target) = KUBERNETES_LINK;
+    link(&to.join(path), target)
+}
+
+/// What makes Debian a machine of the tests.
+fn write_settings(to: &Path) -> Result<()> {
     for (path, mode, content) in FILES {
         write(&to.join(path), mode, content)?;
     }
     write(&to.join(CONNMAN.0), 0o644, CONNMAN.1)?;
-    write(&to.join("etc/systemd/system/k3s.service"), 0o644, unit)?;
-    let manifest = to.join("var").join(MANIFEST);
-    write(&manifest, 0o644, &pod(&release.version))?;
-    LINKS
-        .iter()
-        .try_for_each(|(path, target)| link(&to.join(path), target))
+    let (path, target) = RESOLV_LINK;
+    link(&to.join(path), target)
 }
 
 fn from_squashfs(squashfs: &Path, usr: &Path) -> Result<()> {
@@ -181,7 +197,7 @@ mod tests {
     #[test]
     fn links_and_files_get_their_folders() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, target) = LINKS[1];
+        let (path, target) = KUBERNETES_LINK;
         link(&dir.path().join(path), target).unwrap();
         write(&dir.path().join(CONNMAN.0), 0o644, CONNMAN.1).unwrap();
         assert_eq!(
