@@ -11,6 +11,7 @@ pub mod content;
 pub mod data_volume;
 pub mod dbus;
 pub mod disk;
+pub mod ext4;
 pub mod gpt;
 pub mod loopdev;
 pub mod modules;

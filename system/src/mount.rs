@@ -127,6 +127,15 @@ pub fn remount_read_only(target: &Path, bind: bool) -> Result<()> {
         .with_context(|| format!("remounting {} read-only", target.display()))
 }
 
+/// Makes a file system writable that was mounted read-only.
+///
+/// # Errors
+/// What the kernel answers.
+pub fn remount_writable(target: &Path) -> Result<()> {
+    mount(None, target, None, MsFlags::MS_REMOUNT, None)
+        .with_context(|| format!("making {} writable", target.display()))
+}
+
 /// Moves a whole mount tree to another folder.
 ///
 /// # Errors

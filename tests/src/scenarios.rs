@@ -15,6 +15,7 @@ pub mod objects;
 mod phases;
 mod recovery;
 mod state;
+mod takeover;
 mod userdata;
 mod workload;
 
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(network::scenarios());
     all.extend(media::scenarios());
     all.extend(install::scenarios());
+    all.push(takeover::scenario());
     all
 }
 

@@ -26,6 +26,11 @@ pub(super) fn check_source(work: &Work<'_>, reporter: &mut dyn Reporter) -> Resu
 /// Compares what was written with the manifest, read from the disk.
 pub(super) fn read_back(work: &mut Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
     work.mount_fresh()?;
+    check_installed(work, reporter)
+}
+
+/// The same with what the kernel may remember of it.
+pub(super) fn check_installed(work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
     check_all(work, &folder(work), reporter)
         .context("the disk or the medium is broken: what was written is not what is read")
 }

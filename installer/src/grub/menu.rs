@@ -1,5 +1,7 @@
 //! The menu of an installed disk. Upgrades do not touch it: which release it boots is in the environment block.
 
+mod takeover;
+
 /// What differs between installations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Menu {
