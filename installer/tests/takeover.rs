@@ -23,16 +23,28 @@ struct Debian {
 impl Debian {
     fn new() -> Self {
         let disk = Disk::new(DISK, 512);
-        run("mkfs.ext4", &["-q", "-F", "-L", "cloudimg-rootfs", text(&disk.device)]);
+        run(
+            "mkfs.ext4",
+            &["-q", "-F", "-L", "cloudimg-rootfs", text(&disk.device)],
+        );
         let root = disk.folder.path().join("mnt");
         let debian = Self { disk, root };
         debian.mount();
         for (path, content) in [
-            ("etc/os-release", "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\n"),
+            (
+                "etc/os-release",
+                "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\n",
+            ),
             ("etc/hostname", "oldbox\n"),
-            ("etc/passwd", "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n"),
+            (
+                "etc/passwd",
+                "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n",
+            ),
             ("etc/ssh/ssh_host_ed25519_key", "host key"),
-            ("home/alice/.ssh/authorized_keys", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGN5cHRvZ3JhcGhpY2tleWZvcnRlc3Rpbmdvbmx5MTIz a\n"),
+            (
+                "home/alice/.ssh/authorized_keys",
+                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGN5cHRvZ3JhcGhpY2tleWZvcnRlc3Rpbmdvbmx5MTIz a\n",
+            ),
             ("srv/db", "rows"),
             ("boot/vmlinuz", "kernel"),
             ("boot/grub/grub.cfg", OLD_MENU),
@@ -45,7 +57,9 @@ impl Debian {
     }
 
     fn mount(&self) {
-        Mount::device(&self.disk.device, &self.root, "ext4").perform().unwrap();
+        Mount::device(&self.disk.device, &self.root, "ext4")
+            .perform()
+            .unwrap();
     }
 
     fn volume(&self) -> takeover::Disk {
@@ -74,7 +88,9 @@ impl Debian {
             ..Request::default()
         };
         let mut facts = Facts::gather(release, request.device.as_ref());
-        facts.disks.retain(|disk| disk.disk.device == self.disk.device);
+        facts
+            .disks
+            .retain(|disk| disk.disk.device == self.disk.device);
         let mut config = config::Config::default();
         identity.apply(Adopt::ALL, &mut config);
         let settings = Settings::of_machine(config, &[7; 12]).unwrap();
@@ -104,7 +120,10 @@ impl Debian {
         assert_eq!(self.read("boot/grub/grub.cfg"), OLD_MENU);
         assert_eq!(self.read("boot/vmlinuz"), "kernel");
         assert_eq!(self.read("srv/db"), "rows");
-        assert!(self.read("home/alice/.ssh/authorized_keys").starts_with("ssh-ed25519"));
+        assert!(
+            self.read("home/alice/.ssh/authorized_keys")
+                .starts_with("ssh-ed25519")
+        );
         assert!(!self.root.join("boot/grub/grubenv").exists());
         assert!(!self.root.join(takeover::OLD_ROOT).exists());
         assert_eq!(self.label(), "cloudimg-rootfs");
@@ -124,9 +143,15 @@ fn a_system_is_prepared_taken_over_and_deleted() {
     let menu = debian.read("boot/grub/grub.cfg");
     let uuid = system::ext4::uuid(&debian.disk.device).unwrap();
     assert!(menu.contains(&format!("k3os.takeover={uuid}")), "{menu}");
-    assert!(menu.contains("Bring back Debian GNU/Linux 13 (trixie)"), "{menu}");
+    assert!(
+        menu.contains("Bring back Debian GNU/Linux 13 (trixie)"),
+        "{menu}"
+    );
     let config = debian.read("k3os/system/config.yaml");
-    assert!(config.contains("hostname: oldbox") && config.contains("ssh-ed25519"), "{config}");
+    assert!(
+        config.contains("hostname: oldbox") && config.contains("ssh-ed25519"),
+        "{config}"
+    );
     assert_eq!(debian.label(), "cloudimg-rootfs");
 
     assert_eq!(debian.boot(false), Next::Boot);
@@ -140,9 +165,16 @@ fn a_system_is_prepared_taken_over_and_deleted() {
     let record = finish(&debian.root, &debian.volume()).unwrap().unwrap();
     assert_eq!(record.version, "v1.0.0");
     assert!(!debian.root.join(takeover::FOLDER).exists());
-    assert!(debian.read("boot/grub/grub.cfg").contains("--label K3OS_STATE"));
+    assert!(
+        debian
+            .read("boot/grub/grub.cfg")
+            .contains("--label K3OS_STATE")
+    );
     assert!(debian.read("boot/grub/grubenv").contains("current=v1.0.0"));
-    let left: Vec<_> = fs::read_dir(&debian.root).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let left: Vec<_> = fs::read_dir(&debian.root)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
     assert_eq!(left.len(), 3, "{left:?}");
     mount::unmount(&debian.root).unwrap();
     run("e2fsck", &["-fn", text(&debian.disk.device)]);
@@ -177,9 +209,14 @@ fn a_release_that_is_damaged_on_the_way_changes_nothing_of_the_boot() {
     let (debian, release) = (Debian::new(), release("v1.0.0"));
     let squashfs = release.path().join("rootfs.squashfs");
     let plan = debian.plan(release.path(), &[]);
-    let mut breaking = At("copying", || fs::write(&squashfs, vec![1; 5_000_001]).unwrap());
+    let mut breaking = At("copying", || {
+        fs::write(&squashfs, vec![1; 5_000_001]).unwrap()
+    });
     let error = installer::execute(&plan, &debian.scratch(), &mut breaking).unwrap_err();
-    assert!(format!("{error:#}").contains("reading 6.2 MB back"), "{error:#}");
+    assert!(
+        format!("{error:#}").contains("reading 6.2 MB back"),
+        "{error:#}"
+    );
     assert_eq!(debian.read("boot/grub/grub.cfg"), OLD_MENU);
     assert_eq!(Record::read(&debian.root).unwrap(), None);
 }
@@ -195,7 +232,13 @@ fn the_release_is_found_in_an_iso() {
     run(
         "xorriso",
         &[
-            "-outdev", text(&iso), "-volid", "K3OS", "-map", text(release.path()), "/k3os/system/releases/v1.0.0",
+            "-outdev",
+            text(&iso),
+            "-volid",
+            "K3OS",
+            "-map",
+            text(release.path()),
+            "/k3os/system/releases/v1.0.0",
         ],
     );
     let medium = match open(text(&iso), folder.path()) {

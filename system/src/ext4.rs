@@ -54,8 +54,12 @@ pub fn settle(mounted_at: &Path) -> Result<()> {
     nix::unistd::syncfs(&folder).with_context(settling)?;
     // Between the two calls nothing may end this process: nobody else would thaw the file system.
     let mut before = SigSet::empty();
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), Some(&mut before))
-        .with_context(settling)?;
+    sigprocmask(
+        SigmaskHow::SIG_BLOCK,
+        Some(&SigSet::all()),
+        Some(&mut before),
+    )
+    .with_context(settling)?;
     let frozen = freeze_and_thaw(&folder);
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None).with_context(settling)?;
     match frozen {

@@ -64,8 +64,9 @@ fn move_aside(root: &Path, record: &mut Record, volume: &dyn Volume) -> Result<N
 /// When there is nothing to undo, or it is too late, or something cannot be moved.
 pub fn undo(root: &Path, volume: &dyn Volume) -> Result<Record> {
     let record = Record::read(root)?;
-    let mut record =
-        record.context("there is no takeover to undo: this disk was installed, or the other system is deleted")?;
+    let mut record = record.context(
+        "there is no takeover to undo: this disk was installed, or the other system is deleted",
+    )?;
     if record.phase == Phase::Finishing {
         bail!(
             "{} is being deleted already; it cannot be brought back",

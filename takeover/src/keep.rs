@@ -12,7 +12,17 @@ const SAME: [&str; 4] = ["home", "opt", "root", "var"];
 const OTHERS: &str = "var/kept";
 /// What belongs to both systems as a whole, or to none.
 const TOO_MUCH: [&str; 12] = [
-    "var", "usr", "etc", "boot", "k3os", "dev", "proc", "sys", "run", "tmp", "var/lib",
+    "var",
+    "usr",
+    "etc",
+    "boot",
+    "k3os",
+    "dev",
+    "proc",
+    "sys",
+    "run",
+    "tmp",
+    "var/lib",
     "lost+found",
 ];
 /// What is never carried over, with all that is in it.
@@ -24,7 +34,9 @@ const NEVER: [&str; 6] = ["boot", "k3os", "dev", "proc", "sys", "run"];
 /// When it is no absolute path, or nothing that can be carried over.
 pub fn destination(path: &Path) -> Result<Kept, String> {
     let parts: Vec<Component> = path.components().skip(1).collect();
-    let is_plain = parts.iter().all(|part| matches!(part, Component::Normal(_)));
+    let is_plain = parts
+        .iter()
+        .all(|part| matches!(part, Component::Normal(_)));
     if !path.is_absolute() || parts.is_empty() || !is_plain {
         return Err(format!("{} is no absolute path below /", path.display()));
     }
@@ -79,7 +91,15 @@ mod tests {
 
     #[test]
     fn what_is_both_systems_or_no_path_is_refused() {
-        for path in ["/", "/var", "/boot/grub", "/k3os/data", "relative", "/a/../etc", "/proc/1"] {
+        for path in [
+            "/",
+            "/var",
+            "/boot/grub",
+            "/k3os/data",
+            "relative",
+            "/a/../etc",
+            "/proc/1",
+        ] {
             assert!(destination(Path::new(path)).is_err(), "{path}");
         }
     }

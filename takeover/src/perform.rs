@@ -131,8 +131,7 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
             to.display()
         );
     }
-    fs::rename(from, to)
-        .with_context(|| format!("moving {} to {}", from.display(), to.display()))
+    fs::rename(from, to).with_context(|| format!("moving {} to {}", from.display(), to.display()))
 }
 
 fn delete(path: &Path) -> Result<()> {

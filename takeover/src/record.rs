@@ -88,7 +88,10 @@ impl Record {
         let system = &self.system;
         match self.phase {
             Phase::Pending => {
-                format!("the next boot moves {system} aside and starts {}", self.version)
+                format!(
+                    "the next boot moves {system} aside and starts {}",
+                    self.version
+                )
             }
             Phase::Taken => format!(
                 "{system} is in /{} of the state partition; it is deleted when {} has booted well",

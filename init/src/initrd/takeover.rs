@@ -28,8 +28,14 @@ pub fn go_on(device: &Path, mounted_at: &Path, switches: &BootSwitches) -> Resul
     )?;
     let (words, state) = match next {
         Next::Boot => return Ok(()),
-        Next::PowerOff => ("The other system is moved aside. Power off.", PowerState::PowerOff),
-        Next::Reboot => ("The other system is back. It is started now.", PowerState::Reboot),
+        Next::PowerOff => (
+            "The other system is moved aside. Power off.",
+            PowerState::PowerOff,
+        ),
+        Next::Reboot => (
+            "The other system is back. It is started now.",
+            PowerState::Reboot,
+        ),
     };
     console::line(&format!("  {words}"));
     // GRUB replays no journal.

@@ -17,11 +17,7 @@ use crate::takeover::Action;
 /// Where upgrades look for the loader's environment block.
 const USUAL: &str = "boot/grub";
 
-pub(super) fn perform(
-    action: &Action,
-    work: &Work<'_>,
-    reporter: &mut dyn Reporter,
-) -> Result<()> {
+pub(super) fn perform(action: &Action, work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
     match action {
         Action::ReadBack { .. } => read_back(work, reporter),
         Action::Prepare { record, menu } => prepare(&work.target, record, menu),
@@ -63,6 +59,9 @@ fn link_usual(root: &Path, record: &Record) -> Result<()> {
     if record.loader == Path::new(USUAL) || fs::symlink_metadata(&usual).is_ok() {
         return Ok(());
     }
-    let name = record.loader.file_name().context("GRUB's folder has no name")?;
+    let name = record
+        .loader
+        .file_name()
+        .context("GRUB's folder has no name")?;
     symlink(name, &usual).with_context(|| format!("making the link {}", usual.display()))
 }

@@ -64,8 +64,17 @@ pub(super) fn gather(root: &Path) -> Vec<Static> {
     let mut routes = ip(&["-json", "-4", "route", "show", "default"]);
     routes.push('\n');
     routes.push_str(&ip(&["-json", "-6", "route", "show", "default"]));
-    let is_card = |name: &str| Path::new("/sys/class/net").join(name).join("device").exists();
-    let read = |place: &&str| fs::read_to_string(root.join(place)).ok().map(|t| servers(&t));
+    let is_card = |name: &str| {
+        Path::new("/sys/class/net")
+            .join(name)
+            .join("device")
+            .exists()
+    };
+    let read = |place: &&str| {
+        fs::read_to_string(root.join(place))
+            .ok()
+            .map(|t| servers(&t))
+    };
     let servers = RESOLVERS.iter().filter_map(|place| read(&place));
     let servers = servers.into_iter().find(|found| !found.is_empty());
     parse(&links, &routes, &servers.unwrap_or_default(), &is_card)
@@ -79,7 +88,9 @@ fn ip(words: &[&str]) -> String {
         limit: Some(LIMIT),
     });
     let ended = ended.ok().filter(command::Ended::succeeded);
-    ended.map_or(String::new(), |e| String::from_utf8_lossy(&e.output).into_owned())
+    ended.map_or(String::new(), |e| {
+        String::from_utf8_lossy(&e.output).into_owned()
+    })
 }
 
 /// From what `ip -json` says; `routes` has one list a line.
@@ -90,7 +101,9 @@ fn parse(
     is_card: &dyn Fn(&str) -> bool,
 ) -> Vec<Static> {
     let links: Vec<Link> = serde_json::from_str(links).unwrap_or_default();
-    let lists = routes.lines().filter_map(|line| serde_json::from_str(line).ok());
+    let lists = routes
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
     let routes: Vec<Route> = lists.flat_map(|list: Vec<Route>| list).collect();
     let mut found = Vec::new();
     for link in &links {
@@ -126,7 +139,9 @@ fn of_link(link: &Link, v6: bool, routes: &[Route], servers: &[IpAddr]) -> Optio
 
 /// Of resolv.conf(5); those on the machine itself go with the other system.
 fn servers(text: &str) -> Vec<IpAddr> {
-    let named = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
+    let named = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("nameserver"));
     let addresses = named.filter_map(|rest| rest.trim().parse::<IpAddr>().ok());
     addresses.filter(|address| !address.is_loopback()).collect()
 }
@@ -137,7 +152,9 @@ pub(super) fn connman(addresses: &[Static]) -> String {
     let mut cards: Vec<&str> = addresses.iter().map(|a| a.mac.as_str()).collect();
     cards.dedup();
     for (number, mac) in cards.into_iter().enumerate() {
-        text.push_str(&format!("\n[service_takeover{number}]\nType=ethernet\nMAC={mac}\n"));
+        text.push_str(&format!(
+            "\n[service_takeover{number}]\nType=ethernet\nMAC={mac}\n"
+        ));
         let of_card: Vec<&Static> = addresses.iter().filter(|a| a.mac == mac).collect();
         for address in &of_card {
             text.push_str(&line(address));
@@ -151,8 +168,14 @@ pub(super) fn connman(addresses: &[Static]) -> String {
 }
 
 fn line(address: &Static) -> String {
-    let kind = if address.address.is_ipv6() { "IPv6" } else { "IPv4" };
-    let gateway = address.gateway.map_or(String::new(), |gateway| format!("/{gateway}"));
+    let kind = if address.address.is_ipv6() {
+        "IPv6"
+    } else {
+        "IPv4"
+    };
+    let gateway = address
+        .gateway
+        .map_or(String::new(), |gateway| format!("/{gateway}"));
     format!("{kind}={}/{}{gateway}\n", address.address, address.prefix)
 }
 

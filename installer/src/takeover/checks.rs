@@ -42,7 +42,10 @@ pub fn check(
 fn machine(running: &Running) -> Option<Refusal> {
     (running.machine != "x86_64").then(|| {
         Refusal::new(
-            format!("this machine is {}, and the release is for x86_64", running.machine),
+            format!(
+                "this machine is {}, and the release is for x86_64",
+                running.machine
+            ),
             "take over a machine of the release's kind",
         )
     })
@@ -75,8 +78,7 @@ fn flags(request: &Request, running: &Running) -> Option<Refusal> {
 
 fn before(running: &Running) -> Option<Refusal> {
     let record = running.before.as_ref()?;
-    let over = record.phase == Phase::Undone
-        || (record.phase == Phase::Undoing && !running.aside);
+    let over = record.phase == Phase::Undone || (record.phase == Phase::Undoing && !running.aside);
     (!over).then(|| {
         Refusal::new(
             format!("a takeover is under way: {}", record.words()),
@@ -100,7 +102,10 @@ fn file_system(running: &Running) -> Option<Refusal> {
     }
     let name = running.device.clone().unwrap_or_default();
     let name = name.display().to_string();
-    if ["/dev/dm-", "/dev/md"].iter().any(|kind| name.starts_with(kind)) {
+    if ["/dev/dm-", "/dev/md"]
+        .iter()
+        .any(|kind| name.starts_with(kind))
+    {
         return Some(Refusal::new(
             format!("the root is on {name}, which is LVM, RAID or encryption"),
             "k3OS's own disk must be a plain partition: install without --takeover",
@@ -126,7 +131,10 @@ fn device(request: &Request, running: &Running) -> Option<Refusal> {
     };
     (!fits).then(|| {
         Refusal::new(
-            format!("the root is on {}, and not on what was named", root.display()),
+            format!(
+                "the root is on {}, and not on what was named",
+                root.display()
+            ),
             format!("name that: {}", root.display()),
         )
     })
@@ -143,14 +151,19 @@ fn other_state(running: &Running, facts: &Facts) -> Option<Refusal> {
             "{} is labelled {STATE_LABEL}, and two of them in one machine are mistaken for one another",
             other.device.display()
         ),
-        format!("label it anew: e2label {} OLD_STATE", other.device.display()),
+        format!(
+            "label it anew: e2label {} OLD_STATE",
+            other.device.display()
+        ),
     ))
 }
 
 fn loader(running: &Running) -> Option<Refusal> {
     if let Some(source) = &running.boot {
         return Some(Refusal::new(
-            format!("/boot is a file system of its own ({source}); GRUB's menu and the release must be on one"),
+            format!(
+                "/boot is a file system of its own ({source}); GRUB's menu and the release must be on one"
+            ),
             "copy its files onto the root, run grub-install and update-grub, and begin again; or install without --takeover",
         ));
     }
@@ -199,13 +212,19 @@ fn kept(keep: &Keep) -> Option<Refusal> {
         Err(error) => return refuse(error, "correct --keep"),
     };
     match &keep.real {
-        None => refuse(format!("--keep {name}: there is no such path"), "correct it"),
+        None => refuse(
+            format!("--keep {name}: there is no such path"),
+            "correct it",
+        ),
         Some(real) if *real != Path::new("/").join(&kept.from) => {
             let next = format!("name {}", real.display());
             refuse(format!("{name} leads over a link"), &next)
         }
         Some(_) if keep.taken => refuse(
-            format!("/{} is there already, where {name} would go", kept.to.display()),
+            format!(
+                "/{} is there already, where {name} would go",
+                kept.to.display()
+            ),
             "remove it, or leave --keep out",
         ),
         Some(_) => None,

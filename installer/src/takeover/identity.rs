@@ -110,7 +110,9 @@ impl Identity {
     fn add_keys(&mut self, text: &str) {
         let lines = text.lines().map(str::trim);
         for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let is_key = ["ssh-", "ecdsa-", "sk-"].iter().any(|kind| line.starts_with(kind));
+            let is_key = ["ssh-", "ecdsa-", "sk-"]
+                .iter()
+                .any(|kind| line.starts_with(kind));
             if !is_key {
                 self.left_out += 1;
             } else if !self.keys.iter().any(|known| known == line) {
@@ -130,7 +132,10 @@ impl Identity {
                 0 => String::new(),
                 count => format!(" ({count} with options are left out)"),
             };
-            words.push(format!("{} keys that may log in as rancher{out}", self.keys.len()));
+            words.push(format!(
+                "{} keys that may log in as rancher{out}",
+                self.keys.len()
+            ));
         }
         if adopt.host_keys && !self.host_keys.is_empty() {
             words.push("the ssh server's own keys".to_owned());
@@ -230,8 +235,14 @@ mod tests {
                 "etc/passwd",
                 "root:x:0:0::/root:/bin/sh\ndaemon:x:1:1::/usr/sbin:/x\nalice:x:1000:1000::/home/alice:/bin/sh\n",
             ),
-            ("root/.ssh/authorized_keys", "command=\"x\" ssh-rsa AAAA no\nssh-ed25519 AAAA one\n"),
-            ("home/alice/.ssh/authorized_keys", "# mine\n\nssh-ed25519 AAAA one\nssh-rsa BBBB two\n"),
+            (
+                "root/.ssh/authorized_keys",
+                "command=\"x\" ssh-rsa AAAA no\nssh-ed25519 AAAA one\n",
+            ),
+            (
+                "home/alice/.ssh/authorized_keys",
+                "# mine\n\nssh-ed25519 AAAA one\nssh-rsa BBBB two\n",
+            ),
             ("usr/sbin/.ssh/authorized_keys", "ssh-rsa CCCC daemon\n"),
             ("etc/ssh/ssh_host_ed25519_key", "private"),
             ("etc/ssh/ssh_host_ed25519_key.pub", "public"),

@@ -51,7 +51,10 @@ pub fn plan(
         keep: kept(running),
         power_off: request.finish == Finish::PowerOff,
     };
-    let mut files: Vec<NewFile> = settings.iter().map(|(path, s)| config_file(path, s)).collect();
+    let mut files: Vec<NewFile> = settings
+        .iter()
+        .map(|(path, s)| config_file(path, s))
+        .collect();
     files.extend(identity.files(adopt));
     Ok(Plan {
         target: words(running, facts),
@@ -106,7 +109,9 @@ fn steps(
 /// Paths that are on the root; mounts are only spoken of.
 fn kept(running: &Running) -> Vec<Kept> {
     let on_root = running.keep.iter().filter(|keep| !keep.mounted);
-    on_root.filter_map(|keep| keep::destination(&keep.path).ok()).collect()
+    on_root
+        .filter_map(|keep| keep::destination(&keep.path).ok())
+        .collect()
 }
 
 /// It holds secrets.
@@ -126,15 +131,23 @@ fn origin(settings: &[(PathBuf, Settings)], adopted: &[String]) -> String {
     let mut text = parts.join(", ");
     if !adopted.is_empty() {
         let and = if text.is_empty() { "" } else { "; " };
-        text.push_str(&format!("{and}of the running system {}", adopted.join(", ")));
+        text.push_str(&format!(
+            "{and}of the running system {}",
+            adopted.join(", ")
+        ));
     }
     text
 }
 
 fn words(running: &Running, facts: &Facts) -> String {
     let name = running.device.clone().unwrap_or_default();
-    let disk = facts.disks.iter().find(|disk| disk.disk.device == running.disk);
-    let of = disk.map_or(String::new(), |disk| format!(" of {}", disk_text::line(disk)));
+    let disk = facts
+        .disks
+        .iter()
+        .find(|disk| disk.disk.device == running.disk);
+    let of = disk.map_or(String::new(), |disk| {
+        format!(" of {}", disk_text::line(disk))
+    });
     format!(
         "{}{of} (taken over from {}; its files are moved aside at the next boot, and deleted when ours has booted well)",
         name.display(),
@@ -157,13 +170,20 @@ fn notes(running: &Running, record: &Record) -> Vec<String> {
     } else {
         "then k3OS starts"
     };
-    notes.push(format!("At the next boot: {} is moved aside, {then}", record.system));
+    notes.push(format!(
+        "At the next boot: {} is moved aside, {then}",
+        record.system
+    ));
     notes
 }
 
 fn unmounted(mount: &OtherMount) -> String {
-    let source = mount.uuid.as_ref().map_or(mount.source.clone(), |uuid| format!("UUID={uuid}"));
+    let source = mount
+        .uuid
+        .as_ref()
+        .map_or(mount.source.clone(), |uuid| format!("UUID={uuid}"));
     let target = mount.target.display();
-    format!("No longer mounted: {target}; to mount it in k3OS, boot_cmd: mkdir -p {target} && mount {source} {target}")
+    format!(
+        "No longer mounted: {target}; to mount it in k3OS, boot_cmd: mkdir -p {target} && mount {source} {target}"
+    )
 }
-

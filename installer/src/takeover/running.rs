@@ -12,7 +12,15 @@ use takeover::{Record, keep};
 const LOADERS: [&str; 2] = ["boot/grub", "boot/grub2"];
 /// File systems of disks and networks whose files are not on the root; a loop device's file is.
 const ELSEWHERE: [&str; 9] = [
-    "nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "glusterfs", "zfs", "fuse.sshfs",
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "ceph",
+    "9p",
+    "glusterfs",
+    "zfs",
+    "fuse.sshfs",
 ];
 /// What is read only, such as our own medium.
 const MEDIA: [&str; 3] = ["iso9660", "udf", "squashfs"];
@@ -113,7 +121,9 @@ impl Running {
 
 fn os_release(root: &Path) -> String {
     let places = ["etc/os-release", "usr/lib/os-release"];
-    let read = places.iter().map(|place| fs::read_to_string(root.join(place)));
+    let read = places
+        .iter()
+        .map(|place| fs::read_to_string(root.join(place)));
     read.flatten().next().unwrap_or_default()
 }
 
@@ -125,7 +135,7 @@ fn value(text: &str, key: &str) -> Option<String> {
 
 fn loader(root: &Path) -> Option<PathBuf> {
     let has_menu = |folder: &&str| root.join(folder).join("grub.cfg").is_file();
-    LOADERS.iter().find(has_menu).map(PathBuf::from)
+    LOADERS.into_iter().find(has_menu).map(PathBuf::from)
 }
 
 fn boot(root: &Path, mounts: &[MountInfo]) -> Option<String> {

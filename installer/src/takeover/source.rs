@@ -78,7 +78,10 @@ fn release_in(folder: &Path) -> Result<PathBuf> {
     match found.as_slice() {
         [one] => Ok(one.clone()),
         [] => bail!("there is no release in {}", releases.display()),
-        _ => bail!("there are several releases in {}; name the folder of one", releases.display()),
+        _ => bail!(
+            "there are several releases in {}; name the folder of one",
+            releases.display()
+        ),
     }
 }
 
@@ -91,7 +94,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display().to_string();
         let error = open(&path, folder.path()).unwrap_err();
-        assert!(error.to_string().contains("looking for a release"), "{error}");
+        assert!(
+            error.to_string().contains("looking for a release"),
+            "{error}"
+        );
         let release = folder.path().join(RELEASES).join("v1");
         fs::create_dir_all(&release).unwrap();
         assert!(open(&path, folder.path()).is_err());

@@ -17,7 +17,12 @@ fn planned(request: &Request, running: &Running) -> Result<Plan, Vec<Refusal>> {
         origin: "c.yaml".into(),
     };
     let settings = [(PathBuf::from("k3os/system/config.yaml"), settings)];
-    plan(request, (running, &facts()), (&identity(), Adopt::ALL), &settings)
+    plan(
+        request,
+        (running, &facts()),
+        (&identity(), Adopt::ALL),
+        &settings,
+    )
 }
 
 fn refused(change: impl FnOnce(&mut Request, &mut Running)) -> String {
@@ -56,10 +61,16 @@ fn the_plan_says_what_happens_and_switches_the_menu_last() {
         assert!(text.contains(part), "{part} in {text}");
     }
     let last = plan.steps.last().unwrap().words();
-    assert!(last.starts_with("making GRUB start v1.2.3 next time"), "{last}");
+    assert!(
+        last.starts_with("making GRUB start v1.2.3 next time"),
+        "{last}"
+    );
     assert_eq!((plan.erases, plan.finish), (false, Finish::Stay));
     let json = serde_json::to_string(&plan).unwrap();
-    assert!(json.contains("\"step\":\"takeover\",\"action\":\"switch_menu\""), "{json}");
+    assert!(
+        json.contains("\"step\":\"takeover\",\"action\":\"switch_menu\""),
+        "{json}"
+    );
 }
 
 #[test]
@@ -98,7 +109,10 @@ fn mounts_that_would_be_lost_are_named_until_they_are_known() {
         uuid: Some("0c0d".into()),
     };
     let text = refused(|_, running| running.mounts = vec![home.clone()]);
-    assert!(text.contains("/home (/dev/sdb1) would no longer be mounted"), "{text}");
+    assert!(
+        text.contains("/home (/dev/sdb1) would no longer be mounted"),
+        "{text}"
+    );
     let mut running = running();
     running.mounts = vec![home];
     running.keep = vec![Keep {
@@ -106,7 +120,11 @@ fn mounts_that_would_be_lost_are_named_until_they_are_known() {
         ..keep("/home")
     }];
     let plan = planned(&request(), &running).unwrap();
-    assert!(plan.text().contains("mount UUID=0c0d /home"), "{}", plan.text());
+    assert!(
+        plan.text().contains("mount UUID=0c0d /home"),
+        "{}",
+        plan.text()
+    );
     assert!(!plan.text().contains("Carried over"), "{}", plan.text());
 }
 
@@ -152,14 +170,34 @@ fn one_takeover_at_a_time_and_one_state_partition() {
     let mut facts = facts();
     let other = disks::disk("/dev/sdb", 20 << 30);
     facts.disks.push(disks::with_state(other, "K3OS_STATE", 0));
-    let refusals = plan(&request(), (&running, &facts), (&identity(), Adopt::NONE), &[]).unwrap_err();
-    assert!(refusals[0].what.contains("/dev/sdb1 is labelled K3OS_STATE"), "{refusals:?}");
+    let refusals = plan(
+        &request(),
+        (&running, &facts),
+        (&identity(), Adopt::NONE),
+        &[],
+    )
+    .unwrap_err();
+    assert!(
+        refusals[0]
+            .what
+            .contains("/dev/sdb1 is labelled K3OS_STATE"),
+        "{refusals:?}"
+    );
 }
 
 #[test]
 fn without_a_release_there_is_no_plan() {
     let mut facts = facts();
     facts.release = Err("there is no release in /mnt".into());
-    let refusals = plan(&request(), (&running(), &facts), (&identity(), Adopt::NONE), &[]).unwrap_err();
-    assert!(refusals[0].to_string().contains("name the ISO"), "{refusals:?}");
+    let refusals = plan(
+        &request(),
+        (&running(), &facts),
+        (&identity(), Adopt::NONE),
+        &[],
+    )
+    .unwrap_err();
+    assert!(
+        refusals[0].to_string().contains("name the ISO"),
+        "{refusals:?}"
+    );
 }

@@ -57,7 +57,8 @@ fn disk(change: bool) -> Result<Disk> {
         let mount = mounts.iter().rfind(|mount| mount.target == *root)?;
         (mount.fstype == "ext4").then(|| (root.clone(), mount.writable))
     });
-    let (root, writable) = found.context("there is no disk here that could have been taken over")?;
+    let (root, writable) =
+        found.context("there is no disk here that could have been taken over")?;
     if change && !writable {
         // The rescue shell has it so.
         mount::remount_writable(&root)?;
@@ -83,7 +84,10 @@ fn undo(arguments: &TakeoverArguments, disk: &Disk, record: Option<&Record>) -> 
 
 fn finish(disk: &Disk) -> Result<ExitCode> {
     if let Some(record) = takeover::finish(&disk.root, disk)? {
-        println!("{} is deleted; {} has its place.", record.system, record.version);
+        println!(
+            "{} is deleted; {} has its place.",
+            record.system, record.version
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -93,7 +97,10 @@ fn show(output: Output, disk: &Disk, record: Option<&Record>) -> Result<ExitCode
     match (output, record) {
         (Output::Json, record) => {
             let switched = record.map(switched);
-            println!("{}", serde_json::json!({ "takeover": record, "menu_is_ours": switched }));
+            println!(
+                "{}",
+                serde_json::json!({ "takeover": record, "menu_is_ours": switched })
+            );
         }
         (Output::Text, None) => println!("No takeover is under way."),
         (Output::Text, Some(record)) => print_words(record, switched(record), &disk.root),
@@ -110,6 +117,10 @@ fn print_words(record: &Record, switched: bool, root: &Path) {
         );
     }
     for kept in &record.keep {
-        println!("/{} is carried over to {}", kept.from.display(), kept.running().display());
+        println!(
+            "/{} is carried over to {}",
+            kept.from.display(),
+            kept.running().display()
+        );
     }
 }

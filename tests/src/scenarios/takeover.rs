@@ -20,7 +20,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 const PROGRAM: &str = "/mnt/usr/bin/k3os";
 const MOUNT: &str = "mkdir -p /mnt/iso /mnt/usr && mount -o ro /dev/vdb /mnt/iso && \
                      mount -o loop,ro /mnt/iso/k3os/system/releases/*/rootfs.squashfs /mnt/usr";
-const TAKE_OVER: &str = "install --takeover --no-format --tty ttyS0 --keep /srv/db --adopt keys,host-keys,hostname";
+const TAKE_OVER: &str =
+    "install --takeover --no-format --tty ttyS0 --keep /srv/db --adopt keys,host-keys,hostname";
 
 /// The scenario.
 pub fn scenario() -> Scenario {
@@ -33,7 +34,10 @@ pub fn scenario() -> Scenario {
         .gate("it_is_prepared_for_an_image", prepared_for_an_image)
         .gate("the_boot_moves_it_aside_and_powers_off", moved)
         .gate("the_menu_s_last_entry_brings_it_back", brought_back)
-        .gate("debian_boots_as_before_and_is_prepared_again", prepared_again)
+        .gate(
+            "debian_boots_as_before_and_is_prepared_again",
+            prepared_again,
+        )
         .gate("the_next_boot_is_k3os", taken)
         .check("names_keys_and_files_came_along", came_along)
         .check("debian_is_deleted_when_it_has_booted_well", deleted)
@@ -72,7 +76,10 @@ fn power_off(lab: &mut Lab) -> Result<()> {
 
 fn ended(lab: &mut Lab) -> Result<()> {
     let status = lab.machine()?.wait_end(LIMIT)?;
-    ensure!(status.success(), "waiting for power off: QEMU ended with {status}");
+    ensure!(
+        status.success(),
+        "waiting for power off: QEMU ended with {status}"
+    );
     Ok(())
 }
 
@@ -82,7 +89,8 @@ fn boots(lab: &mut Lab) -> Result<()> {
     let guest = lab.guest()?;
     guest.ssh.wait(READY)?;
     guest.root(MOUNT)?;
-    lab.noted = Some(guest.root("md5sum < /boot/grub/grub.cfg; cat /etc/ssh/ssh_host_ed25519_key.pub")?);
+    lab.noted =
+        Some(guest.root("md5sum < /boot/grub/grub.cfg; cat /etc/ssh/ssh_host_ed25519_key.pub")?);
     Ok(())
 }
 
@@ -91,7 +99,10 @@ fn refused(lab: &mut Lab) -> Result<()> {
     let cases = [
         ("/dev/vdb /mnt/iso", "the root is on /dev/vda1"),
         ("/dev/vda1", "the release was not named"),
-        ("/dev/vda1 /mnt/iso --keep /etc", "as a whole cannot be carried over"),
+        (
+            "/dev/vda1 /mnt/iso --keep /etc",
+            "as a whole cannot be carried over",
+        ),
     ];
     for (words, wanted) in cases {
         let command = format!("{PROGRAM} install --takeover --no-format --yes {words}");
@@ -106,9 +117,18 @@ fn refused(lab: &mut Lab) -> Result<()> {
 
 fn dry_run(lab: &mut Lab) -> Result<()> {
     let guest = lab.guest()?;
-    let said = guest.root(&format!("{PROGRAM} {TAKE_OVER} --dry-run /dev/vda1 /mnt/iso"))?;
-    for part in ["taken over from Debian", "the name olddebian", "/srv/db will be /var/kept/srv/db"] {
-        ensure!(said.contains(part), "showing the plan: no '{part}' in {said}");
+    let said = guest.root(&format!(
+        "{PROGRAM} {TAKE_OVER} --dry-run /dev/vda1 /mnt/iso"
+    ))?;
+    for part in [
+        "taken over from Debian",
+        "the name olddebian",
+        "/srv/db will be /var/kept/srv/db",
+    ] {
+        ensure!(
+            said.contains(part),
+            "showing the plan: no '{part}' in {said}"
+        );
     }
     guest.root("test ! -e /k3os").map(drop)
 }
@@ -116,7 +136,10 @@ fn dry_run(lab: &mut Lab) -> Result<()> {
 fn prepare(lab: &Lab, more: &str) -> Result<()> {
     let command = format!("{PROGRAM} {TAKE_OVER} {more} --yes /dev/vda1 /mnt/iso");
     let said = lab.guest()?.root_with(&command, &[], LIMIT)?;
-    ensure!(said.contains("at its next boot"), "preparing: it said {said}");
+    ensure!(
+        said.contains("at its next boot"),
+        "preparing: it said {said}"
+    );
     Ok(())
 }
 
@@ -124,15 +147,27 @@ fn undone_at_once(lab: &mut Lab) -> Result<()> {
     prepare(lab, "")?;
     let guest = lab.guest()?;
     let status = guest.root(&format!("{PROGRAM} takeover"))?;
-    ensure!(status.contains("the next boot moves Debian"), "asking for its state: {status}");
+    ensure!(
+        status.contains("the next boot moves Debian"),
+        "asking for its state: {status}"
+    );
     guest.root(&format!("{PROGRAM} takeover --undo --yes"))?;
     is_as_before(lab)
 }
 
 fn is_as_before(lab: &Lab) -> Result<()> {
-    let now = lab.guest()?.root("md5sum < /boot/grub/grub.cfg; cat /etc/ssh/ssh_host_ed25519_key.pub")?;
-    ensure!(lab.noted.as_ref() == Some(&now), "comparing with before: {now}");
-    expect(&lab.guest()?, "cat /srv/db/table; ls /k3os/takeover/old-root 2>/dev/null; true", "rows")
+    let now = lab
+        .guest()?
+        .root("md5sum < /boot/grub/grub.cfg; cat /etc/ssh/ssh_host_ed25519_key.pub")?;
+    ensure!(
+        lab.noted.as_ref() == Some(&now),
+        "comparing with before: {now}"
+    );
+    expect(
+        &lab.guest()?,
+        "cat /srv/db/table; ls /k3os/takeover/old-root 2>/dev/null; true",
+        "rows",
+    )
 }
 
 fn prepared_for_an_image(lab: &mut Lab) -> Result<()> {
@@ -143,13 +178,18 @@ fn prepared_for_an_image(lab: &mut Lab) -> Result<()> {
 fn moved(lab: &mut Lab) -> Result<()> {
     let spec = bios(lab)?;
     let machine = lab.start(&spec)?;
-    machine.serial.expect("The other system is moved aside. Power off.", LIMIT)?;
+    machine
+        .serial
+        .expect("The other system is moved aside. Power off.", LIMIT)?;
     ended(lab)
 }
 
 /// As the menu's entry does: the same kernel, initrd and words.
 fn brought_back(lab: &mut Lab) -> Result<()> {
-    let spec = lab.spec(lab.setup.artifacts.direct())?.disk(&disk(lab)).exit_on_reboot();
+    let spec = lab
+        .spec(lab.setup.artifacts.direct())?
+        .disk(&disk(lab))
+        .exit_on_reboot();
     let mut spec = spec.word("k3os.takeover", UUID);
     spec.cmdline.push("k3os.undo_takeover".to_owned());
     let machine = lab.start(&spec)?;

@@ -18,7 +18,11 @@ impl Menu {
             format!("search --no-floppy --set=root --fs-uuid {uuid} --hint \"$root\"\n"),
             "load_env\nset default=0\nset timeout=5\n".to_owned(),
             self.serial().unwrap_or_default(),
-            entry(&format!("k3OS ({version})"), version, &format!("{words}{debug}")),
+            entry(
+                &format!("k3OS ({version})"),
+                version,
+                &format!("{words}{debug}"),
+            ),
             entry("k3OS Rescue", version, &format!("{words} rescue")),
             entry(
                 &format!("Bring back {system} (undo the takeover)"),
@@ -32,7 +36,9 @@ impl Menu {
 
 fn entry(title: &str, version: &str, words: &str) -> String {
     let folder = format!("/k3os/system/releases/{version}");
-    format!("\nmenuentry \"{title}\" {{\n  linux {folder}/vmlinuz {words}\n  initrd {folder}/initrd\n}}\n")
+    format!(
+        "\nmenuentry \"{title}\" {{\n  linux {folder}/vmlinuz {words}\n  initrd {folder}/initrd\n}}\n"
+    )
 }
 
 #[cfg(test)]
@@ -48,7 +54,11 @@ mod tests {
         let text = menu.takeover("v1", "0a-1b", "Bad \"$OS\"");
         let kernels: Vec<&str> = text.lines().filter(|l| l.starts_with("  linux ")).collect();
         assert_eq!(kernels.len(), 3);
-        assert!(kernels.iter().all(|line| line.contains(" k3os.takeover=0a-1b")));
+        assert!(
+            kernels
+                .iter()
+                .all(|line| line.contains(" k3os.takeover=0a-1b"))
+        );
         assert!(kernels[0].starts_with("  linux /k3os/system/releases/v1/vmlinuz "));
         assert!(kernels[0].ends_with(" k3os.debug") && kernels[2].ends_with(" k3os.undo_takeover"));
         assert!(text.contains("--fs-uuid 0a-1b --hint"));

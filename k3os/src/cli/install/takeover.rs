@@ -52,7 +52,10 @@ fn open_medium(request: &Request) -> Result<Medium, Refusal> {
         )
     })?;
     open(named, Path::new(SCRATCH)).map_err(|error| {
-        Refusal::new(format!("{error:#}"), "name a released ISO, or the folder it is mounted on")
+        Refusal::new(
+            format!("{error:#}"),
+            "name a released ISO, or the folder it is mounted on",
+        )
     })
 }
 
@@ -122,6 +125,8 @@ fn perform(arguments: &InstallArguments, request: &Request, plan: &Plan) -> Resu
     };
     let mut reporter = shown::reporter(arguments.output);
     execute(plan, Path::new(SCRATCH), reporter.as_mut())?;
-    reporter.note("k3OS takes this machine over at its next boot. To take that back: k3os takeover --undo");
+    reporter.note(
+        "k3OS takes this machine over at its next boot. To take that back: k3os takeover --undo",
+    );
     Ok(ExitCode::SUCCESS)
 }

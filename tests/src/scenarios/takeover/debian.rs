@@ -138,7 +138,10 @@ fn command(packages: &str, folder: &Path) -> Result<Command> {
         .arg("--aptopt=Apt::Install-Recommends \"false\"")
         .arg(format!("--include={packages}"))
         .arg(format!("--customize-hook={HOOK}"))
-        .arg(format!("--customize-hook=copy-out /boot {}", folder.display()))
+        .arg(format!(
+            "--customize-hook=copy-out /boot {}",
+            folder.display()
+        ))
         .arg(SUITE)
         .arg(folder.join(ARCHIVE))
         .args(sources::lines()?);
