@@ -216,13 +216,16 @@ pub fn agree(console: &mut dyn Console, question: &str) -> Result<bool> {
     yes(console, question, false)
 }
 
+/// One of the things that can be taken along.
+type Part = fn(&mut Adopt) -> &mut bool;
+
 /// Asks what of the system that is taken over shall be taken along. What is not there is not asked for.
 ///
 /// # Errors
 /// When the console is gone.
 pub fn adopt(console: &mut dyn Console, identity: &Identity) -> Result<Adopt> {
     let mut adopt = Adopt::NONE;
-    let parts: [(&str, fn(&mut Adopt) -> &mut bool); 4] = [
+    let parts: [(&str, Part); 4] = [
         ("Keep", |adopt| &mut adopt.hostname),
         ("Let in", |adopt| &mut adopt.keys),
         ("Keep", |adopt| &mut adopt.host_keys),

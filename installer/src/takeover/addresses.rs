@@ -75,8 +75,8 @@ pub(super) fn gather(root: &Path) -> Vec<Static> {
             .ok()
             .map(|t| servers(&t))
     };
-    let servers = RESOLVERS.iter().filter_map(|place| read(&place));
-    let servers = servers.into_iter().find(|found| !found.is_empty());
+    let mut found = RESOLVERS.iter().filter_map(read);
+    let servers = found.find(|found| !found.is_empty());
     parse(&links, &routes, &servers.unwrap_or_default(), &is_card)
 }
 
