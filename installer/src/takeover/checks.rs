@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use takeover::{Phase, STATE_LABEL, keep};
+use takeover::{Kept, Phase, STATE_LABEL, keep};
 
 use super::running::{Keep, OtherMount, Running};
 use crate::facts::Facts;
@@ -36,6 +36,7 @@ pub fn check(
     .collect();
     refusals.extend(running.mounts.iter().filter_map(|m| mounted(m, running)));
     refusals.extend(running.keep.iter().filter_map(kept));
+    refusals.extend(within_another(&running.keep));
     refusals
 }
 
@@ -199,6 +200,33 @@ fn mounted(mount: &OtherMount, running: &Running) -> Option<Refusal> {
             format!("unmount it, or say that you know, by --keep {target}: its files stay where they are"),
         )
     })
+}
+
+/// Each is moved by itself, so none may be inside another, neither here nor there.
+fn within_another(keep: &[Keep]) -> Vec<Refusal> {
+    let on_root = keep.iter().filter(|keep| !keep.mounted);
+    let all: Vec<Kept> = on_root
+        .filter_map(|keep| keep::destination(&keep.path).ok())
+        .collect();
+    let clash = |one: &Kept, other: &Kept| {
+        one.from.starts_with(&other.from) || one.to.starts_with(&other.to)
+    };
+    let mut refusals = Vec::new();
+    for (at, one) in all.iter().enumerate() {
+        let rest = all.iter().skip(at + 1);
+        refusals.extend(
+            rest.filter(|other| clash(one, other) || clash(other, one))
+                .map(|other| {
+                    let what = format!(
+                        "/{} and /{} cannot both be carried over",
+                        one.from.display(),
+                        other.from.display()
+                    );
+                    Refusal::new(what, "name only the outer one")
+                }),
+        );
+    }
+    refusals
 }
 
 fn kept(keep: &Keep) -> Option<Refusal> {

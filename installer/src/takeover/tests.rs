@@ -150,6 +150,16 @@ fn what_cannot_be_kept_is_refused() {
 }
 
 #[test]
+fn what_is_inside_another_is_refused() {
+    let both = |one, other| refused(|_, r| r.keep = vec![keep(one), keep(other)]);
+    assert!(both("/home", "/home/alice").contains("cannot both be carried over"));
+    assert!(both("/usr/local/x", "/var/local/x").contains("/usr/local/x and /var/local/x"));
+    let mut running = running();
+    running.keep = vec![keep("/home/al"), keep("/home/alice")];
+    assert!(planned(&request(), &running).is_ok());
+}
+
+#[test]
 fn one_takeover_at_a_time_and_one_state_partition() {
     let before = |phase| Record {
         phase,
