@@ -12,6 +12,7 @@ use crate::layout;
 use crate::plan::{Plan, candidates};
 use crate::refusal::Refusal;
 use crate::request::Layer;
+use crate::takeover::{Adopt, Identity};
 use questions::{choose, required, yes};
 
 pub use terminal::Terminal;
@@ -205,6 +206,40 @@ fn secret_required(console: &mut dyn Console, prompt: &str) -> Result<String> {
             return Ok(answer);
         }
     }
+}
+
+/// A yes-or-no question whose answer is no unless it is given.
+///
+/// # Errors
+/// When the console is gone.
+pub fn agree(console: &mut dyn Console, question: &str) -> Result<bool> {
+    yes(console, question, false)
+}
+
+/// One of the things that can be taken along.
+type Part = fn(&mut Adopt) -> &mut bool;
+
+/// Asks what of the system that is taken over shall be taken along. What is not there is not asked for.
+///
+/// # Errors
+/// When the console is gone.
+pub fn adopt(console: &mut dyn Console, identity: &Identity) -> Result<Adopt> {
+    let mut adopt = Adopt::NONE;
+    let parts: [(&str, Part); 4] = [
+        ("Keep", |adopt| &mut adopt.hostname),
+        ("Let in", |adopt| &mut adopt.keys),
+        ("Keep", |adopt| &mut adopt.host_keys),
+        ("Keep", |adopt| &mut adopt.addresses),
+    ];
+    for (verb, part) in parts {
+        let mut only = Adopt::NONE;
+        *part(&mut only) = true;
+        let words = identity.words(only);
+        if !words.is_empty() {
+            *part(&mut adopt) = yes(console, &format!("{verb} {}?", words.join(", ")), true)?;
+        }
+    }
+    Ok(adopt)
 }
 
 /// Shows the plan and asks for the last time, by the disk's name.

@@ -4,6 +4,7 @@ mod copy;
 mod disk;
 mod fat;
 mod loader;
+mod takeover;
 mod work;
 
 use std::path::Path;
@@ -51,6 +52,7 @@ fn perform(step: &Step, work: &mut Work<'_>, reporter: &mut dyn Reporter) -> Res
         Step::Select { version } => copy::select(work, version),
         Step::ReadBack { .. } => copy::read_back(work, reporter),
         Step::Commit { .. } => disk::commit(work),
+        Step::Takeover(action) => takeover::perform(action, work, reporter),
         Step::BootEntry => {
             if let Err(error) = loader::boot_entry(work) {
                 reporter.note(&format!("it is not there, and not needed: {error:#}"));

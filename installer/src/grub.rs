@@ -7,3 +7,6 @@ mod menu;
 pub use environment::Environment;
 pub use images::{UNFINISHED, boot_code, core_image};
 pub use menu::Menu;
+
+/// The name of a kept menu, beside ours.
+pub const BEFORE: &str = "before.cfg";

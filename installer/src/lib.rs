@@ -19,6 +19,7 @@ pub mod selector;
 pub mod settings;
 pub mod size;
 pub mod steps;
+pub mod takeover;
 
 mod refusal;
 

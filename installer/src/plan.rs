@@ -35,6 +35,9 @@ pub struct Plan {
     pub erases: bool,
     /// The steps.
     pub steps: Vec<Step>,
+    /// What there is to know besides, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What happens afterwards.
     pub finish: Finish,
     /// The release.
@@ -77,8 +80,8 @@ fn unsupported(request: &Request) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     if request.takeover {
         refusals.push(Refusal::new(
-            "this release cannot take over another system yet",
-            "install to a disk of its own, or leave --takeover out",
+            "a takeover is made on the system that is to be taken over, by its own command line",
+            "run there: k3os install --takeover --no-format DEVICE ISO",
         ));
     }
     if let Some(url) = &request.iso_url {
@@ -90,7 +93,7 @@ fn unsupported(request: &Request) -> Vec<Refusal> {
     refusals
 }
 
-fn incomplete(release: &Release) -> Option<Refusal> {
+pub(crate) fn incomplete(release: &Release) -> Option<Refusal> {
     let missing = release.missing();
     let what = format!(
         "the release in {} lacks {}",
@@ -134,6 +137,7 @@ impl Plan {
             configuration: settings.origin.clone(),
             erases: target.erases(),
             steps,
+            notes: Vec::new(),
             finish: request.finish,
             release: release.clone(),
         }
@@ -163,6 +167,7 @@ impl Plan {
         for (number, step) in (1..).zip(&self.steps) {
             lines.push(format!("{number:3}. {}", step.words()));
         }
+        lines.extend(self.notes.iter().cloned());
         lines.push(match self.finish {
             Finish::Stay => "Then: nothing more; start the machine again when you like".to_owned(),
             Finish::Reboot => "Then: the machine starts again".to_owned(),

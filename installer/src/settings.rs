@@ -39,6 +39,16 @@ impl Settings {
         validate(source, bytes)
     }
 
+    /// The name that it gives the machine; empty when it gives none.
+    pub fn hostname(&self) -> String {
+        let loaded = config::load(&[Source {
+            name: self.origin.clone(),
+            kind: SourceKind::File,
+            bytes: self.text.clone().into_bytes(),
+        }]);
+        loaded.config.hostname
+    }
+
     /// The configuration that this machine runs with, as a file. The password is hashed.
     ///
     /// # Errors

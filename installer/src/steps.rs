@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::layout::Slice;
 use crate::size;
+use crate::takeover::Action;
 
 /// A file that is made new on the state partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -98,6 +99,8 @@ pub enum Step {
     },
     /// Put the disk in front of the firmware's list. A failure is told, and ends nothing: the disk boots without.
     BootEntry,
+    /// One that only a takeover has.
+    Takeover(Action),
 }
 
 impl Step {
@@ -149,6 +152,7 @@ impl Step {
                 "writing the partition table of {}; it can be booted from here on",
                 device.display()
             ),
+            Self::Takeover(action) => action.words(),
             Self::BootEntry => "putting the disk in front of the firmware's list".to_owned(),
         }
     }

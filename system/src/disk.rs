@@ -1,9 +1,11 @@
 //! Whole disks and their partitions, as sysfs knows them.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use nix::sys::stat;
 
 /// sysfs counts in these, whatever the disk's sectors are.
 const SYSFS_SECTOR: u64 = 512;
@@ -94,6 +96,20 @@ pub fn disk_of(partition: &Path) -> Option<PathBuf> {
     }
     let disk = folder.canonicalize().ok()?;
     Some(Path::new("/dev").join(disk.parent()?.file_name()?))
+}
+
+/// The block device of the file system that a path is on, whatever name it was mounted by.
+///
+/// # Errors
+/// When there is no such path, or its file system is on no block device.
+pub fn device_of(path: &Path) -> Result<PathBuf> {
+    let looking = || format!("looking for the device of {}", path.display());
+    let number = fs::metadata(path).with_context(looking)?.dev();
+    let (major, minor) = (stat::major(number), stat::minor(number));
+    let link = format!("/sys/dev/block/{major}:{minor}");
+    let target = fs::read_link(link).with_context(looking)?;
+    let name = target.file_name().with_context(looking)?;
+    Ok(Path::new("/dev").join(name))
 }
 
 /// The number of a partition, as the kernel counts it.

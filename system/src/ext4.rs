@@ -1,59 +1,132 @@
-//! What an ext4 file system says of its own health.
+//! What the kernel can do to a mounted ext4 file system as a whole: its label, its journal. And its UUID, from the superblock.
+
+mod health;
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 
-/// The superblock begins here, in bytes.
-const SUPERBLOCK: u64 = 1024;
-/// How much of it is read: up to and including `s_state`.
-const HEAD: usize = 0x3c;
-const MAGIC: [u8; 2] = [0x53, 0xef];
-/// `EXT2_ERROR_FS` of `s_state`: the kernel met an error since the last check.
-const ERRORS: u16 = 2;
+pub use health::has_errors;
 
-/// Whether the kernel has noted errors in the file system on `device`. A journal that is to be replayed is none: mounting
-/// does that.
+// linux/fs.h
+const FS_IOC_SETFSLABEL: u64 = 0x4100_9432;
+const FIFREEZE: u64 = 0xc004_5877;
+const FITHAW: u64 = 0xc004_5878;
+/// FSLABEL_MAX.
+const LABEL_BUFFER: usize = 256;
+/// Bytes of an ext4 label.
+const LABEL_MOST: usize = 16;
+/// Where the superblock has the UUID.
+const UUID_AT: usize = 0x468;
+
+/// Labels a mounted file system, by its journal.
 ///
 /// # Errors
-/// When the device cannot be read.
-pub fn has_errors(device: &Path) -> Result<bool> {
-    let mut head = [0; HEAD];
-    File::open(device)
-        .and_then(|file| file.read_exact_at(&mut head, SUPERBLOCK))
-        .with_context(|| format!("reading the superblock of {}", device.display()))?;
-    Ok(notes_errors(&head))
+/// When the label is too long, or the kernel refuses (before Linux 5.17 it cannot).
+pub fn set_label(mounted_at: &Path, label: &str) -> Result<()> {
+    let labelling = || format!("labelling the file system on {}", mounted_at.display());
+    ensure!(
+        label.len() <= LABEL_MOST && !label.contains('\0'),
+        "{}: {label:?} is no label of ext4",
+        labelling()
+    );
+    let folder = File::open(mounted_at).with_context(labelling)?;
+    let mut buffer = [0_u8; LABEL_BUFFER];
+    for (to, from) in buffer.iter_mut().zip(label.bytes()) {
+        *to = from;
+    }
+    // SAFETY: the descriptor is open, and the kernel reads at most 256 bytes of the buffer, which outlives the call.
+    let result =
+        unsafe { libc::ioctl(folder.as_raw_fd(), FS_IOC_SETFSLABEL as _, buffer.as_ptr()) };
+    Errno::result(result).map(drop).with_context(labelling)
 }
 
-/// `s_magic` is at 0x38, `s_state` at 0x3a, both little-endian.
-fn notes_errors(superblock: &[u8; HEAD]) -> bool {
-    let [.., magic_low, magic_high, state_low, state_high] = *superblock;
-    [magic_low, magic_high] == MAGIC && u16::from_le_bytes([state_low, state_high]) & ERRORS != 0
+/// Writes all of a mounted file system to its final place, the journal too, so that a boot loader, which replays none, sees
+/// it as it is. File systems that cannot be frozen are only synced.
+///
+/// # Errors
+/// When the disk fails.
+pub fn settle(mounted_at: &Path) -> Result<()> {
+    let settling = || format!("writing {} to disk", mounted_at.display());
+    let folder = File::open(mounted_at).with_context(settling)?;
+    nix::unistd::syncfs(&folder).with_context(settling)?;
+    // Between the two calls nothing may end this process: nobody else would thaw the file system.
+    let mut before = SigSet::empty();
+    sigprocmask(
+        SigmaskHow::SIG_BLOCK,
+        Some(&SigSet::all()),
+        Some(&mut before),
+    )
+    .with_context(settling)?;
+    let frozen = freeze_and_thaw(&folder);
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None).with_context(settling)?;
+    match frozen {
+        // Without the right to freeze, or frozen by somebody else, who syncs it as well.
+        Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOTTY | Errno::EPERM | Errno::EBUSY) => Ok(()),
+        Err(error) => Err(error).with_context(settling),
+    }
+}
+
+fn freeze_and_thaw(folder: &File) -> nix::Result<()> {
+    // SAFETY: the descriptor is open for both calls, and these requests use no pointer.
+    let frozen = unsafe { libc::ioctl(folder.as_raw_fd(), FIFREEZE as _, 0) };
+    Errno::result(frozen)?;
+    // SAFETY: as above.
+    let thawed = unsafe { libc::ioctl(folder.as_raw_fd(), FITHAW as _, 0) };
+    Errno::result(thawed).map(drop)
+}
+
+/// The UUID of the ext4 file system on a device, as `blkid` writes it; `None` where there is none.
+pub fn uuid(device: &Path) -> Option<String> {
+    let mut head = Vec::with_capacity(UUID_AT + 16);
+    let file = File::open(device).ok()?;
+    file.take(UUID_AT as u64 + 16).read_to_end(&mut head).ok()?;
+    let is_ext4 = head.get(0x438..0x43a) == Some(&[0x53, 0xef]);
+    let bytes = head.get(UUID_AT..UUID_AT + 16).filter(|_| is_ext4)?;
+    Some(text(bytes))
+}
+
+fn text(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        if [4, 6, 8, 10].contains(&at) {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn superblock(state: u16) -> [u8; HEAD] {
-        let mut head = [0; HEAD];
-        head[0x38..0x3a].copy_from_slice(&MAGIC);
-        head[0x3a..].copy_from_slice(&state.to_le_bytes());
-        head
+    #[test]
+    fn a_uuid_is_written_as_everybody_does() {
+        let mut head = vec![0; UUID_AT + 16];
+        head[0x438..0x43a].copy_from_slice(&[0x53, 0xef]);
+        for (at, byte) in head[UUID_AT..].iter_mut().enumerate() {
+            *byte = at as u8;
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &head).unwrap();
+        assert_eq!(
+            uuid(file.path()).as_deref(),
+            Some("00010203-0405-0607-0809-0a0b0c0d0e0f")
+        );
+        std::fs::write(file.path(), "short").unwrap();
+        assert_eq!(uuid(file.path()), None);
     }
 
     #[test]
-    fn only_the_kernels_note_counts() {
-        assert!(!notes_errors(&superblock(1)), "unmounted in order");
-        assert!(!notes_errors(&superblock(0)), "cut off");
-        assert!(notes_errors(&superblock(2)) && notes_errors(&superblock(3)));
-        assert!(!notes_errors(&[0xff; HEAD]), "another file system");
-    }
-
-    #[test]
-    fn a_device_that_is_too_short_is_an_error() {
-        assert!(has_errors(Path::new("/dev/null")).is_err());
+    fn a_label_that_does_not_fit_is_refused() {
+        let error = set_label(Path::new("/"), "longer than sixteen").unwrap_err();
+        assert!(error.to_string().contains("is no label of ext4"), "{error}");
     }
 }

@@ -18,6 +18,7 @@ mod phases;
 mod recovery;
 mod repair;
 mod state;
+mod takeover;
 mod userdata;
 mod workload;
 
@@ -50,6 +51,7 @@ fn all() -> Vec<Scenario> {
     all.extend(media::scenarios());
     all.push(install::scenario());
     all.push(overlay::scenario());
+    all.push(takeover::scenario());
     all
 }
 

@@ -14,6 +14,10 @@ pub struct BootSwitches {
     pub rescue: bool,
     /// `k3os.debug`, unless its value says no.
     pub debug: bool,
+    /// `k3os.takeover=UUID`: the file system that a takeover makes the state partition, before it has its label.
+    pub takeover: Option<String>,
+    /// `k3os.undo_takeover`: bring the system back that was taken over.
+    pub undo_takeover: bool,
     /// Each `k3os.modules=`, in order: a module with its parameters. They are wanted before the drivers of disks.
     pub modules: Vec<String>,
     /// Each `console=`, in order and without repeats. The kernel's /dev/console is the last one.
@@ -60,6 +64,8 @@ impl BootSwitches {
             ("k3os.debug", value) => {
                 self.debug = !matches!(value, Some("false" | "no" | "off" | "0"))
             }
+            ("k3os.takeover", Some(uuid)) => self.takeover = Some(uuid.to_owned()),
+            ("k3os.undo_takeover", None) => self.undo_takeover = true,
             ("k3os.modules" | "k3os.module", Some(module)) => self.modules.push(module.to_owned()),
             ("console", Some(value)) => self.add_console(value),
             _ => {}
@@ -119,6 +125,13 @@ mod tests {
         let switches =
             BootSwitches::from_cmdline("k3os.module=nvme k3os.modules=\"kvm nested=1\" modules=x");
         assert_eq!(switches.modules, ["nvme", "kvm nested=1"]);
+    }
+
+    #[test]
+    fn a_takeover_names_its_file_system() {
+        let switches = BootSwitches::from_cmdline("k3os.takeover=0a-1b k3os.undo_takeover");
+        assert_eq!(switches.takeover.as_deref(), Some("0a-1b"));
+        assert!(switches.undo_takeover);
     }
 
     #[test]

@@ -29,7 +29,13 @@ pub(super) enum Target {
 }
 
 /// Switches of the boot itself, which are not configuration.
-const SWITCHES: [&str; 3] = ["k3os.mode", "k3os.fallback_mode", "k3os.debug"];
+const SWITCHES: [&str; 5] = [
+    "k3os.mode",
+    "k3os.fallback_mode",
+    "k3os.debug",
+    "k3os.takeover",
+    "k3os.undo_takeover",
+];
 
 /// Finds the target of a word's key.
 pub(super) fn find_target(key: &str) -> Target {

@@ -5,6 +5,7 @@ mod mode;
 pub(crate) mod release;
 pub mod repair;
 pub(crate) mod root;
+mod takeover;
 mod volumes;
 
 use std::fs;
@@ -55,13 +56,15 @@ fn boot(steps: &mut Steps) -> Result<std::convert::Infallible, StepFailure> {
         console::use_all();
         power::catch_ctrl_alt_del()
     })?;
-    let wanted = steps.required("reading the kernel command line", || {
+    let (switches, wanted) = steps.required("reading the kernel command line", || {
         let switches = BootSwitches::from_cmdline(&power::kernel_cmdline()?);
-        mode::Wanted::from_switches(&switches)
+        let wanted = mode::Wanted::from_switches(&switches)?;
+        Ok((switches, wanted))
     })?;
     let (listener, mut loader) = steps.required("loading drivers", load_drivers)?;
     let found = steps.required("finding the medium and the state partition", || {
-        volumes::find(wanted, &listener, &mut loader)
+        let taken_over = switches.takeover.as_deref();
+        volumes::find(wanted, taken_over, &listener, &mut loader)
     })?;
     if let Some(state) = found.state_to_write()
         && repair::is_needed(&state.device)
@@ -71,8 +74,15 @@ fn boot(steps: &mut Steps) -> Result<std::convert::Infallible, StepFailure> {
         });
     }
     let mounted = steps.required("mounting them", || mount_volumes(&found, &mut loader))?;
-    if let Some(state) = found.state_to_write()
-        && mounted.state
+    let writable = found.state_to_write().filter(|_| mounted.state);
+    if let Some(state) = writable
+        && takeover::is_there(Path::new(STATE))
+    {
+        steps.required("moving what belongs to a system that is taken over", || {
+            takeover::go_on(&state.device, Path::new(STATE), &switches)
+        })?;
+    }
+    if let Some(state) = writable
         && grow::is_wanted(Path::new(STATE))
     {
         steps.optional("growing the state partition to the disk's end", || {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use system::block::{self, Volume};
+use system::block::{self, FileSystem, Volume};
 use system::console;
 use system::modules::Loader;
 use system::uevent::{Listener, Uevent};
@@ -36,17 +36,26 @@ impl Boot {
     }
 }
 
-/// Waits until it is clear what to boot from, loading drivers for devices that turn up meanwhile.
+/// Waits until it is clear what to boot from, loading drivers for devices that turn up meanwhile. `taken_over` is the UUID of a
+/// file system that is the state partition whatever its label.
 ///
 /// # Errors
 /// When nothing fitting turned up in time: with the devices that are there.
-pub fn find(wanted: Wanted, listener: &Listener, loader: &mut Loader) -> Result<Boot> {
+pub fn find(
+    wanted: Wanted,
+    taken_over: Option<&str>,
+    listener: &Listener,
+    loader: &mut Loader,
+) -> Result<Boot> {
     let begun = Instant::now();
     let mut told = false;
     loop {
         let volumes = block::volumes();
-        match decide(wanted, found(&volumes), begun.elapsed()) {
-            Decision::Boot(mode) => return Ok(choose(mode, &volumes)),
+        let state = taken_over
+            .and_then(|uuid| by_uuid(&volumes, uuid))
+            .or_else(|| first(&volumes, STATE_LABEL));
+        match decide(wanted, found(state, &volumes), begun.elapsed()) {
+            Decision::Boot(mode) => return Ok(choose(mode, state, &volumes)),
             Decision::GiveUp(label) => bail!(
                 "no file system labelled {label} turned up in {} s; {}",
                 begun.elapsed().as_secs(),
@@ -72,26 +81,44 @@ fn load_drivers(events: &[Uevent], loader: &mut Loader) {
     }
 }
 
-fn found(volumes: &[Volume]) -> Found {
-    let labelled = |label: &str| volumes.iter().any(|volume| volume.label == label);
+fn by_uuid<'a>(volumes: &'a [Volume], uuid: &str) -> Option<&'a Volume> {
+    volumes.iter().find(|volume| {
+        volume.filesystem == FileSystem::Ext4
+            && system::ext4::uuid(&volume.device).is_some_and(|u| u.eq_ignore_ascii_case(uuid))
+    })
+}
+
+fn found(state: Option<&Volume>, volumes: &[Volume]) -> Found {
+    let medium = volumes.iter().any(|volume| volume.label == MEDIUM_LABEL);
     Found {
-        state: labelled(STATE_LABEL),
-        release: labelled(MEDIUM_LABEL) || Path::new(super::release::EMBEDDED).exists(),
+        state: state.is_some(),
+        release: medium || Path::new(super::release::EMBEDDED).exists(),
     }
 }
 
-fn choose(mode: Mode, volumes: &[Volume]) -> Boot {
+fn choose(mode: Mode, state: Option<&Volume>, volumes: &[Volume]) -> Boot {
+    if state.is_some_and(|state| state.label == STATE_LABEL) {
+        warn_of_others(volumes, STATE_LABEL);
+    }
+    warn_of_others(volumes, MEDIUM_LABEL);
     Boot {
         mode,
-        state: first(volumes, STATE_LABEL),
-        medium: first(volumes, MEDIUM_LABEL),
+        state: state.cloned(),
+        medium: first(volumes, MEDIUM_LABEL).cloned(),
     }
 }
 
-/// The first volume with this label; when there are several, a line says which was taken.
-fn first(volumes: &[Volume], label: &str) -> Option<Volume> {
+/// The first volume with this label.
+fn first<'a>(volumes: &'a [Volume], label: &str) -> Option<&'a Volume> {
+    volumes.iter().find(|volume| volume.label == label)
+}
+
+/// When there are several, a line says which was taken.
+fn warn_of_others(volumes: &[Volume], label: &str) {
     let mut all = volumes.iter().filter(|volume| volume.label == label);
-    let taken = all.next()?;
+    let Some(taken) = all.next() else {
+        return;
+    };
     // An ISO on a stick shows on the disk and on its first partition: these are one.
     let others: Vec<String> = all
         .filter(|other| !same_disk(&taken.device, &other.device))
@@ -104,7 +131,6 @@ fn first(volumes: &[Volume], label: &str) -> Option<Volume> {
             others.join(", ")
         ));
     }
-    Some(taken.clone())
 }
 
 fn same_disk(disk: &Path, partition: &Path) -> bool {

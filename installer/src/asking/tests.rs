@@ -168,3 +168,22 @@ fn the_confirmation_names_the_disk_and_enter_means_no() {
     );
     assert!(confirmation(&mut Script::new(&["maybe", "Y"]), &plan).unwrap());
 }
+
+#[test]
+fn of_a_system_that_is_taken_over_only_what_is_there_is_asked_for() {
+    let identity = crate::takeover::Identity {
+        hostname: Some("oldbox".into()),
+        keys: vec!["ssh-ed25519 AAAA one".into()],
+        ..Default::default()
+    };
+    let mut script = Script::new(&["", "n"]);
+    let chosen = adopt(&mut script, &identity).unwrap();
+    assert!(chosen.hostname && !chosen.keys && !chosen.host_keys && !chosen.addresses);
+    assert!(
+        script
+            .seen
+            .starts_with("Keep the name oldbox? [Y/n]: \nLet in 1 keys"),
+        "{}",
+        script.seen
+    );
+}

@@ -8,12 +8,13 @@ use anyhow::{Context, Result, anyhow};
 use system::durable::{self, Content, sync_folder};
 
 use super::work::Work;
-use crate::grub::Environment;
+use crate::grub::{self, Environment};
 use crate::manifest::{self, CHUNK, NAME};
 use crate::progress::Reporter;
 use crate::steps::NewFile;
 
 const RELEASES: &str = "k3os/system/releases";
+const LOADER: &str = "boot/grub";
 const ENVIRONMENT: &str = "boot/grub/grubenv";
 /// Where data of the installed system are; made here so that they are on the disk from the beginning.
 const DATA: &str = "k3os/data/opt";
@@ -26,6 +27,11 @@ pub(super) fn check_source(work: &Work<'_>, reporter: &mut dyn Reporter) -> Resu
 /// Compares what was written with the manifest, read from the disk.
 pub(super) fn read_back(work: &mut Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
     work.mount_fresh()?;
+    check_installed(work, reporter)
+}
+
+/// The same with what the kernel may remember of it.
+pub(super) fn check_installed(work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
     check_all(work, &folder(work), reporter)
         .context("the disk or the medium is broken: what was written is not what is read")
 }
@@ -105,11 +111,24 @@ fn settle(incoming: &Path, name: &Path, releases: &Path) -> Result<()> {
 
 /// Writes configuration and menu.
 pub(super) fn files(work: &Work<'_>, files: &[NewFile]) -> Result<()> {
+    if files.iter().any(|file| file.path.starts_with(LOADER)) {
+        keep_menu(&work.target.join(LOADER))?;
+    }
     let wanted = |file: &&NewFile| !file.keep || !work.target.join(&file.path).exists();
     files.iter().filter(wanted).try_for_each(|file| {
         let path = work.target.join(&file.path);
         durable::write(&content(&path, &file.bytes, file.mode)).map(drop)
     })
+}
+
+/// The menu of the system that was here before, k3OS 0.2x for instance: ours offers it as long as it is there.
+fn keep_menu(loader: &Path) -> Result<()> {
+    let menu = loader.join("grub.cfg");
+    if !menu.exists() || takeover::is_ours(loader) {
+        return Ok(());
+    }
+    let bytes = fs::read(&menu).with_context(|| format!("reading {}", menu.display()))?;
+    durable::write(&content(&loader.join(grub::BEFORE), &bytes, 0o644)).map(drop)
 }
 
 /// Changes the environment block; what else is in one that was there stays.

@@ -1,5 +1,7 @@
 //! The menu of an installed disk. Upgrades do not touch it: which release it boots is in the environment block.
 
+mod takeover;
+
 /// What differs between installations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Menu {
@@ -37,6 +39,15 @@ if [ -n "${trial}" ]; then
 fi
 "#;
 
+/// What an installation that kept the file system found there, e.g. k3OS 0.2x.
+const BEFORE: &str = r#"
+if [ -f /boot/grub/before.cfg ]; then
+  menuentry "The system that was here before (its own menu)" {
+    configfile /boot/grub/before.cfg
+  }
+fi
+"#;
+
 impl Menu {
     /// The text of `grub.cfg`.
     pub fn text(&self) -> String {
@@ -60,6 +71,7 @@ impl Menu {
                 "",
             ),
             previous("k3OS Rescue (previous)", &format!("{words} rescue")),
+            BEFORE.to_owned(),
         ]
         .concat()
     }

@@ -1,5 +1,8 @@
 //! Disks as files on loop devices, and a release that is small and made up. Needs root; [`ready`] says so.
 
+// Each file of tests is a program of its own and uses a part of this.
+#![allow(dead_code)]
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;

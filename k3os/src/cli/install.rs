@@ -3,6 +3,8 @@
 mod consoles;
 mod machine;
 mod session;
+mod shown;
+mod takeover;
 
 use std::process::ExitCode;
 
@@ -29,9 +31,18 @@ pub struct InstallArguments {
     /// Keep the file system and its files; it must be ext4, labelled K3OS_STATE or named by DISK
     #[arg(long)]
     no_format: bool,
-    /// Make the system that is on DISK into this one (not possible yet)
+    /// Make the Linux that runs here, with its root on DISK, into k3OS at its next boot; with --no-format
     #[arg(long)]
     takeover: bool,
+    /// With --takeover: carry this path over (repeatable); below /home, /opt, /root, /var and /usr/local it keeps its place
+    #[arg(long, value_name = "PATH")]
+    keep: Vec<std::path::PathBuf>,
+    /// With --takeover: what to take of the running system: all, none, or some of keys,host-keys,hostname,addresses
+    #[arg(long, value_name = "WHAT")]
+    adopt: Option<installer::takeover::Adopt>,
+    /// With --takeover: the ISO, its device, or the folder it is mounted on
+    #[arg(long, value_name = "ISO", conflicts_with = "iso_url")]
+    iso: Option<String>,
     /// Second console of the installed system, e.g. ttyS0
     #[arg(long)]
     tty: Option<String>,
@@ -55,7 +66,7 @@ pub struct InstallArguments {
     on_console: bool,
     /// The disk, as k3OS's script took it
     disk: Option<String>,
-    /// The release to install (not possible yet)
+    /// The release to install: an ISO (only with --takeover yet)
     iso_url: Option<String>,
 }
 
@@ -72,8 +83,11 @@ pub fn main(arguments: &InstallArguments) -> Result<ExitCode> {
         matches!(arguments.output, Output::Text) || arguments.yes || arguments.dry_run,
         "--output json asks nothing; give --yes or --dry-run with it"
     );
-    let mut session = Session::begin(arguments)?;
-    session.run()
+    let named = arguments.named()?;
+    if named.takeover == Some(true) {
+        return takeover::run(arguments, named);
+    }
+    Session::begin(arguments)?.run()
 }
 
 impl InstallArguments {
@@ -83,7 +97,7 @@ impl InstallArguments {
         Layer {
             device: self.device.clone().or_else(|| self.disk.clone()),
             config: self.config.clone(),
-            iso_url: self.iso_url.clone(),
+            iso_url: self.iso.clone().or_else(|| self.iso_url.clone()),
             tty: self.tty.clone(),
             silent: truth(self.yes),
             force_efi: truth(self.force_efi),

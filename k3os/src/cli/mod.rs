@@ -3,6 +3,7 @@
 mod config;
 mod install;
 mod overlay;
+mod takeover;
 
 use std::ffi::OsString;
 use std::fs;
@@ -33,6 +34,8 @@ enum Command {
     Install(install::InstallArguments),
     /// A release on another Linux: check before unpacking it, and the way back
     Overlay(overlay::OverlayArguments),
+    /// Show how far a takeover of another system has come, or take it back
+    Takeover(takeover::TakeoverArguments),
     /// Show where the time of this boot went
     BootReport {
         /// How to print it
@@ -96,6 +99,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Config(arguments) => config::main(&arguments),
         Command::Install(arguments) => install::main(&arguments),
         Command::Overlay(arguments) => overlay::main(&arguments),
+        Command::Takeover(arguments) => takeover::main(&arguments),
         Command::BootReport { output } => boot_report(output),
         Command::Logs {
             follow,

@@ -1,7 +1,7 @@
 //! One run of `k3os install`, from the questions to the end.
 
 use std::fs::{self, File};
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use config::{Config, Severity};
 use installer::asking::{self, Console, Operation, Terminal};
-use installer::progress::{Json, Lines, Reporter};
+use installer::progress::{Lines, Reporter};
 use installer::request::{Finish, Request};
 use installer::{Facts, Layer, Plan, Refusal, SCRATCH, Settings, execute, plan};
 use nix::fcntl::Flock;
 use system::power::kernel_cmdline;
 
 use super::consoles::Consoles;
-use super::{InstallArguments, Output, machine, request};
+use super::{InstallArguments, Output, machine, request, shown};
 use crate::internal;
 
 /// Made when the installer that init starts has ended, so that it does not ask again after each logout.
@@ -106,7 +106,7 @@ impl<'a> Session<'a> {
             Err(refusals) => return self.refuse(&refusals),
         };
         if self.arguments.dry_run {
-            return self.show(&plan);
+            return shown::show(self.arguments.output, &plan);
         }
         if !self.is_silent() && !asking::confirmation(&mut Terminal, &plan)? {
             println!("Nothing was changed.");
@@ -195,20 +195,7 @@ impl<'a> Session<'a> {
     }
 
     fn refuse(&self, refusals: &[Refusal]) -> Result<ExitCode> {
-        if let Output::Json = self.arguments.output {
-            println!("{}", serde_json::json!({ "refused": refusals }));
-            return Ok(ExitCode::FAILURE);
-        }
-        let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-        bail!("nothing was changed, because\n{}", lines.join("\n"));
-    }
-
-    fn show(&self, plan: &Plan) -> Result<ExitCode> {
-        match self.arguments.output {
-            Output::Text => print!("{}", plan.text()),
-            Output::Json => println!("{}", serde_json::to_string_pretty(plan)?),
-        }
-        Ok(ExitCode::SUCCESS)
+        shown::refuse(self.arguments.output, refusals)
     }
 
     fn perform(&self, plan: &Plan) -> Result<ExitCode> {
@@ -226,15 +213,10 @@ impl<'a> Session<'a> {
 
     fn reporter(&self) -> Box<dyn Reporter> {
         match self.arguments.output {
-            Output::Json => Box::new(Json::new(std::io::stdout())),
             Output::Text if self.arguments.on_console && self.is_silent() => {
                 Box::new(Lines::new(Consoles::all(), false))
             }
-            Output::Text => {
-                let out = std::io::stdout();
-                let terminal = out.is_terminal();
-                Box::new(Lines::new(out, terminal))
-            }
+            output => shown::reporter(output),
         }
     }
 }
