@@ -248,7 +248,7 @@ fn memory(facts: &Facts) -> Finding {
     match memory {
         ..LEAST_MEMORY => finding(TOPIC, Level::Problem, found)
             .advise("a node needs a board with 1 GB or more; 2 GB leave room for pods"),
-        ..GOOD_MEMORY => finding(
+        LEAST_MEMORY..GOOD_MEMORY => finding(
             TOPIC,
             Level::Note,
             found + ": a node runs, with little room for pods",

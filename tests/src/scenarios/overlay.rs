@@ -1,6 +1,6 @@
 //! A release over a Debian that was there before: its loader and kernel stay, and it can be had back.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -44,7 +44,7 @@ fn config(key: &str) -> String {
 }
 
 /// As Debian's own loader would start it.
-fn spec(lab: &Lab, root: &Root, disk: &PathBuf, how: &str) -> Result<Spec> {
+fn spec(lab: &Lab, root: &Root, disk: &Path, how: &str) -> Result<Spec> {
     let boot = Boot::Direct {
         kernel: lab.setup.artifacts.kernel(),
         initrd: root.initrd(),

@@ -99,7 +99,7 @@ fn assemble(root: &Root, ours: &Path, dir: &Path) -> Result<PathBuf> {
     let file = fs::File::create(&disk).with_context(|| format!("creating {}", disk.display()))?;
     file.set_len(DISK_MIB << 20)
         .with_context(|| format!("growing {}", disk.display()))?;
-    let paths = [&root.archive(), ours, &scratch, &disk].map(|path| text(path));
+    let paths = [root.archive().as_path(), ours, &scratch, &disk].map(text);
     let script = ["sh", "-euc", SCRIPT, "sh"].map(str::to_owned);
     tool::run("fakeroot", script.into_iter().chain(paths))
         .context("making the reference's disk")?;
