@@ -119,11 +119,9 @@ pub fn write_tar_with(tree: &Tree, more: &[Member], epoch: u64, out: impl Write)
 fn append_member(builder: &mut Builder<impl Write>, member: &Member, epoch: u64) -> Result<()> {
     let mut header = Header::new_gnu();
     header.set_mode(0o755);
-    (
-        header.set_uid(0),
-        header.set_gid(0),
-        header.set_mtime(epoch),
-    );
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(epoch);
     match member {
         Member::Program { path, source } => {
             let file = std::fs::File::open(source)
