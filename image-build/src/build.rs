@@ -163,6 +163,7 @@ fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<
     made.push(kernel_squashfs(ctx, parts, scratch)?);
     made.push(release_archive(ctx, &files, scratch)?);
     made.push(bill_of_materials(ctx, parts, scratch)?);
+    made.push(command(ctx, parts, scratch)?);
     Ok(made)
 }
 
@@ -221,6 +222,14 @@ fn release_archive(ctx: &Context, files: &[(&str, PathBuf)], scratch: &Path) -> 
             .context("ending the archive")?;
         Ok(())
     })?;
+    Ok(name)
+}
+
+/// The program `k3os` for other Linux systems: it is static, and makes ISOs and installs there too.
+fn command(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<String> {
+    let name = format!("k3os-{}", ctx.arch.name());
+    fs::copy(parts.programs.path("k3os"), scratch.join(&name))
+        .context("copying the program k3os")?;
     Ok(name)
 }
 

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod grub;
 pub mod layout;
 pub mod manifest;
+pub mod own_iso;
 pub mod plan;
 pub mod progress;
 pub mod request;

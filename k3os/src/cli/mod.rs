@@ -2,6 +2,7 @@
 
 mod config;
 mod install;
+mod iso;
 
 use std::ffi::OsString;
 use std::fs;
@@ -30,6 +31,8 @@ enum Command {
     Config(config::ConfigArguments),
     /// Put this release onto a disk
     Install(install::InstallArguments),
+    /// Make an ISO with your own configuration, without root
+    Iso(iso::IsoArguments),
     /// Show where the time of this boot went
     BootReport {
         /// How to print it
@@ -92,6 +95,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Config(arguments) => config::main(&arguments),
         Command::Install(arguments) => install::main(&arguments),
+        Command::Iso(arguments) => iso::main(&arguments),
         Command::BootReport { output } => boot_report(output),
         Command::Logs {
             follow,
