@@ -17,7 +17,7 @@ use crate::kubernetes;
 use crate::oci;
 use crate::packages;
 use crate::programs::{self, Programs};
-use crate::release::{Manifest, checksums};
+use crate::release::{Manifest, checksums, sha256};
 use crate::sbom;
 use crate::squashfs;
 use crate::tools::{self, Tools};
@@ -139,11 +139,11 @@ fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<
     ];
     let [vmlinuz, initrd, rootfs, manifest] = names.each_ref().map(|name| at(name));
     fs::copy(parts.kernel.vmlinuz(), &vmlinuz).context("copying the kernel")?;
-    ctx.progress
-        .timed("initrd", || write_initrd(ctx, parts, &initrd))?;
     ctx.progress.timed("squashfs", || {
         squashfs::write(ctx, &parts.tools, "squashfs", usr, &rootfs)
     })?;
+    ctx.progress
+        .timed("initrd", || write_initrd(ctx, parts, &rootfs, &initrd))?;
     let kubernetes = kubernetes::kubernetes_version(ctx)?;
     let mut files = vec![
         ("vmlinuz", vmlinuz),
@@ -167,9 +167,9 @@ fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<
     Ok(made)
 }
 
-fn write_initrd(ctx: &Context, parts: &Parts, target: &Path) -> Result<()> {
+fn write_initrd(ctx: &Context, parts: &Parts, rootfs: &Path, target: &Path) -> Result<()> {
     let init = parts.programs.path(programs::FIRST_STAGE);
-    let tree = initrd::tree(&parts.kernel, &init, &ctx.release)?;
+    let tree = initrd::tree(&parts.kernel, &init, &ctx.release, &sha256(rootfs)?)?;
     fs::write(target, initrd::pack(ctx, &tree)?).context("writing the initrd")
 }
 

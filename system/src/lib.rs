@@ -6,12 +6,14 @@
 
 pub mod block;
 pub mod boot_events;
+pub mod checksum;
 pub mod console;
 pub mod content;
 pub mod data_volume;
 pub mod dbus;
 pub mod disk;
 pub mod gpt;
+pub mod login;
 pub mod loopdev;
 pub mod modules;
 pub mod mount;

@@ -29,7 +29,12 @@ pub(super) enum Target {
 }
 
 /// Switches of the boot itself, which are not configuration.
-const SWITCHES: [&str; 3] = ["k3os.mode", "k3os.fallback_mode", "k3os.debug"];
+const SWITCHES: [&str; 4] = [
+    "k3os.mode",
+    "k3os.fallback_mode",
+    "k3os.debug",
+    "k3os.squashfs_url",
+];
 
 /// Finds the target of a word's key.
 pub(super) fn find_target(key: &str) -> Target {

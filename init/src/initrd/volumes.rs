@@ -29,16 +29,22 @@ pub struct Boot {
     pub medium: Option<Volume>,
 }
 
-/// Waits until it is clear what to boot from, loading drivers for devices that turn up meanwhile.
+/// Waits until it is clear what to boot from, loading drivers for devices that turn up meanwhile. `address` says whether a
+/// release can be fetched over the network.
 ///
 /// # Errors
 /// When nothing fitting turned up in time: with the devices that are there.
-pub fn find(wanted: Wanted, listener: &Listener, loader: &mut Loader) -> Result<Boot> {
+pub fn find(
+    wanted: Wanted,
+    address: bool,
+    listener: &Listener,
+    loader: &mut Loader,
+) -> Result<Boot> {
     let begun = Instant::now();
     let mut told = false;
     loop {
         let volumes = block::volumes();
-        match decide(wanted, found(&volumes), begun.elapsed()) {
+        match decide(wanted, found(&volumes, address), begun.elapsed()) {
             Decision::Boot(mode) => return Ok(choose(mode, &volumes)),
             Decision::GiveUp(label) => bail!(
                 "no file system labelled {label} turned up in {} s; {}",
@@ -57,6 +63,14 @@ pub fn find(wanted: Wanted, listener: &Listener, loader: &mut Loader) -> Result<
     }
 }
 
+impl Boot {
+    /// Whether a release must come over the network, if it can.
+    pub fn lacks_release(&self) -> bool {
+        let embedded = Path::new(super::release::EMBEDDED).exists();
+        self.mode != Mode::Disk && self.medium.is_none() && !embedded
+    }
+}
+
 /// Loads the drivers of devices that have just appeared, as a USB stick does some seconds after the start.
 fn load_drivers(events: &[Uevent], loader: &mut Loader) {
     let aliases = events.iter().filter_map(|event| event.modalias.as_deref());
@@ -65,11 +79,12 @@ fn load_drivers(events: &[Uevent], loader: &mut Loader) {
     }
 }
 
-fn found(volumes: &[Volume]) -> Found {
+fn found(volumes: &[Volume], address: bool) -> Found {
     let labelled = |label: &str| volumes.iter().any(|volume| volume.label == label);
     Found {
         state: labelled(STATE_LABEL),
         release: labelled(MEDIUM_LABEL) || Path::new(super::release::EMBEDDED).exists(),
+        address,
     }
 }
 
