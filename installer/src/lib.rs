@@ -12,6 +12,7 @@ pub mod facts;
 pub mod grub;
 pub mod layout;
 pub mod manifest;
+pub mod medium;
 pub mod own_iso;
 pub mod plan;
 pub mod progress;
@@ -21,6 +22,7 @@ pub mod settings;
 pub mod size;
 pub mod steps;
 
+mod download;
 mod refusal;
 
 /// Where an installation mounts and keeps what it needs; in memory.

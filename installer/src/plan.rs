@@ -81,12 +81,6 @@ fn unsupported(request: &Request) -> Vec<Refusal> {
             "install to a disk of its own, or leave --takeover out",
         ));
     }
-    if let Some(url) = &request.iso_url {
-        refusals.push(Refusal::new(
-            format!("this release cannot install {url} yet, only itself"),
-            "start the machine from that ISO and install there, or leave the ISO's URL out",
-        ));
-    }
     refusals
 }
 

@@ -55,7 +55,7 @@ pub struct InstallArguments {
     on_console: bool,
     /// The disk, as k3OS's script took it
     disk: Option<String>,
-    /// The release to install (not possible yet)
+    /// The ISO to install, a path or URL; without it, the release that runs is installed
     iso_url: Option<String>,
 }
 
