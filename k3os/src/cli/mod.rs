@@ -3,6 +3,7 @@
 mod config;
 mod install;
 mod iso;
+mod rescue;
 
 use std::ffi::OsString;
 use std::fs;
@@ -70,6 +71,8 @@ enum Internal {
     },
     /// Tell when /var fills up, and what fills it
     WatchVar,
+    /// Be the rescue shell, after asking for the password where there is one
+    RescueShell,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -106,6 +109,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Internal(Internal::WaitOnline { timeout }) => {
             internal::wait_online(Duration::from_secs(timeout)).map(|()| ExitCode::SUCCESS)
         }
+        Command::Internal(Internal::RescueShell) => rescue::main(),
         Command::Internal(Internal::WatchVar) => match init::var_space::watch()? {},
     }
 }
