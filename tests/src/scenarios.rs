@@ -9,11 +9,14 @@ mod live;
 mod login;
 mod login_changes;
 mod media;
+mod netboot;
 mod network;
 mod node;
 pub mod objects;
 mod phases;
+mod power_cuts;
 mod recovery;
+mod rescue_login;
 mod state;
 mod userdata;
 mod workload;
@@ -36,6 +39,9 @@ pub fn all() -> Vec<Scenario> {
     all.extend(network::scenarios());
     all.extend(media::scenarios());
     all.extend(install::scenarios());
+    all.extend(netboot::scenarios());
+    all.push(rescue_login::scenario());
+    all.push(power_cuts::scenario());
     all
 }
 
