@@ -9,7 +9,9 @@ pub use machine::{
     encoding, file_path, hostname, is_remote_key, module, owner, password, permissions, phase,
     seconds, ssh_key, sysctl, variable, write_policy,
 };
-pub use network::{DATA_SOURCES, address, data_source, passphrase, server, server_url, ssid, url};
+pub use network::{
+    DATA_SOURCES, address, certificate, data_source, passphrase, server, server_url, ssid, url,
+};
 
 use crate::problem::Severity;
 

@@ -166,9 +166,14 @@ section! {
         /// Ask nothing.
         silent: bool = check::any,
             eg "k3os:\n  install:\n    silent: true\n";
-        /// The release to install.
+        /// The release to install, when it is not the one that runs. On the kernel command line of a machine whose kernel and
+        /// initrd were loaded alone, that machine also runs from it.
         iso_url: String = check::url,
             eg "k3os:\n  install:\n    iso_url: https://example.com/k3os-amd64.iso\n";
+        /// Certificates that are trusted besides the system's when configuration or ISO come by https: each the text of one or
+        /// more in PEM, or the path of a file with them.
+        trusted_cas: Vec<String> = check::certificate,
+            eg "k3os:\n  install:\n    trusted_cas:\n    - /k3os/system/our-ca.pem\n";
         /// Power off when done, rather than reboot.
         power_off: bool = check::any,
             eg "k3os:\n  install:\n    power_off: true\n";

@@ -18,7 +18,7 @@ use crate::oci;
 use crate::overlay;
 use crate::packages;
 use crate::programs::{self, Programs};
-use crate::release::{Manifest, checksums};
+use crate::release::{Manifest, checksums, sha256};
 use crate::sbom;
 use crate::squashfs;
 use crate::tools::{self, Tools};
@@ -140,11 +140,11 @@ fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<
     ];
     let [vmlinuz, initrd, rootfs, manifest] = names.each_ref().map(|name| at(name));
     fs::copy(parts.kernel.vmlinuz(), &vmlinuz).context("copying the kernel")?;
-    ctx.progress
-        .timed("initrd", || write_initrd(ctx, parts, &initrd))?;
     ctx.progress.timed("squashfs", || {
         squashfs::write(ctx, &parts.tools, "squashfs", usr, &rootfs)
     })?;
+    ctx.progress
+        .timed("initrd", || write_initrd(ctx, parts, &rootfs, &initrd))?;
     let kubernetes = kubernetes::kubernetes_version(ctx)?;
     let mut files = vec![
         ("vmlinuz".to_owned(), vmlinuz),
@@ -169,12 +169,19 @@ fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<
         scratch,
     )?);
     made.push(bill_of_materials(ctx, parts, scratch)?);
+    made.push(command(ctx, parts, scratch)?);
     Ok(made)
 }
 
-fn write_initrd(ctx: &Context, parts: &Parts, target: &Path) -> Result<()> {
+fn write_initrd(ctx: &Context, parts: &Parts, rootfs: &Path, target: &Path) -> Result<()> {
     let init = parts.programs.path(programs::FIRST_STAGE);
-    let tree = initrd::tree(ctx.arch, &parts.kernel, &init, &ctx.release)?;
+    let tree = initrd::tree(
+        ctx.arch,
+        &parts.kernel,
+        &init,
+        &ctx.release,
+        &sha256(rootfs)?,
+    )?;
     fs::write(target, initrd::pack(ctx, &tree)?).context("writing the initrd")
 }
 
@@ -200,6 +207,14 @@ fn kernel_squashfs(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<Strin
             )
         })?;
     fs::copy(kept.join(&name), scratch.join(&name)).context("copying the kernel's squashfs")?;
+    Ok(name)
+}
+
+/// The program `k3os` for other Linux systems: it is static, and makes ISOs and installs there too.
+fn command(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<String> {
+    let name = format!("k3os-{}", ctx.arch.name());
+    fs::copy(parts.programs.path("k3os"), scratch.join(&name))
+        .context("copying the program k3os")?;
     Ok(name)
 }
 

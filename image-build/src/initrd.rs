@@ -62,6 +62,11 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        // For machines that fetch their release; others have an ISO or the squashfs loaded with the initrd.
+        "the network cards that most machines have",
+        &["igb", "igc", "r8169", "tg3"],
+    ),
+    (
         "SCSI and SAS controllers of servers",
         &[
             "mptsas",
@@ -241,8 +246,11 @@ const APPLETS: &[&str] = &[
     "zcat",
 ];
 
-/// Every path of the initrd.
-pub fn tree(arch: Arch, kernel: &Kernel, init: &Path, release: &str) -> Result<Tree> {
+/// What udhcpc calls with what it was given.
+const DHCP_LEASE: &str = include_str!("initrd/dhcp-lease.sh");
+
+/// Every path of the initrd. `rootfs` is the SHA-256 of the release's squashfs, by which init knows it wherever it comes from.
+pub fn tree(arch: Arch, kernel: &Kernel, init: &Path, release: &str, rootfs: &str) -> Result<Tree> {
     let mut tree = Tree::default();
     for folder in ["dev", "proc", "run", "sys", "mnt"] {
         tree.dir(folder, 0o755);
@@ -250,6 +258,8 @@ pub fn tree(arch: Arch, kernel: &Kernel, init: &Path, release: &str) -> Result<T
     tree.dir("tmp", 0o1777);
     tree.host_file("init", 0o755, init)?;
     tree.file("usr/lib/k3os/release", 0o644, format!("{release}\n"));
+    tree.file("usr/lib/k3os/rootfs.sha256", 0o644, format!("{rootfs}\n"));
+    tree.file("usr/lib/k3os/dhcp-lease", 0o755, DHCP_LEASE);
     tree.host_file("bin/busybox", 0o755, &kernel.busybox())?;
     for name in APPLETS {
         tree.link(&format!("bin/{name}"), "busybox");

@@ -12,8 +12,10 @@ use crate::tools::Tools;
 /// Volume id, by which init finds the medium.
 const VOLUME: &str = "K3OS";
 /// What `/k3os/system/config.yaml` of the medium says before a user edits it.
-const CONFIG: &str =
-    "# k3OS reads its configuration from this file. See https://k3os.io/ for the keys.\n";
+const CONFIG: &str = "# k3OS reads its configuration from this file; `k3os iso` fills it. The keys: docs/configuration.md.\n";
+/// Room in files that users change without making the ISO anew, bytes (docs/decisions/0008-own-iso.md).
+const CONFIG_ROOM: usize = 128 << 10;
+const MENU_ROOM: usize = 16 << 10;
 /// Size of the FAT image with the UEFI program, KiB: the size of a floppy that mformat knows.
 const EFI_IMAGE_KIB: &str = "2880";
 /// The boot images on the medium, for UEFI and for BIOS.
@@ -49,13 +51,16 @@ pub fn write(
 ) -> Result<()> {
     let folder = scratch.join("iso");
     std::fs::create_dir_all(&folder).context("making a folder for the ISO")?;
-    let put = |name: &str, text: &str| {
+    let put = |name: &str, text: &[u8]| {
         std::fs::write(folder.join(name), text)
             .with_context(|| format!("writing {name} of the ISO"))
     };
-    put("early.cfg", grub::EARLY)?;
-    put("grub.cfg", &grub::menu(ctx.arch, &ctx.release))?;
-    put("config.yaml", CONFIG)?;
+    put("early.cfg", grub::EARLY.as_bytes())?;
+    put(
+        "grub.cfg",
+        &with_room(&grub::menu(ctx.arch, &ctx.release), MENU_ROOM),
+    )?;
+    put("config.yaml", &with_room(CONFIG, CONFIG_ROOM))?;
     let early = folder.join("early.cfg");
     let core = |kind, name| grub::core(ctx, tools, kind, &early, &folder.join(name));
     let mut grafts = vec![
@@ -79,6 +84,13 @@ pub fn write(
         )
     }));
     xorriso(ctx, tools, &grafts, target)
+}
+
+/// A text with empty lines behind it up to a size.
+fn with_room(text: &str, room: usize) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.resize(room.max(bytes.len()), b'\n');
+    bytes
 }
 
 /// The EFI system partition of the medium: a FAT image with the one program that firmware starts from removable media.
@@ -157,4 +169,18 @@ fn xorriso(
     run(&ctx.progress, "iso", &mut command)
         .map(|_| ())
         .context("writing the ISO")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_empty_lines_behind_the_text() {
+        assert_eq!(with_room("a\n", 5), b"a\n\n\n\n");
+        assert_eq!(with_room("abc", 2), b"abc");
+        assert!(
+            grub::menu(Arch::Amd64, "v1.2.3").len() * 4 < MENU_ROOM && CONFIG.len() < CONFIG_ROOM
+        );
+    }
 }

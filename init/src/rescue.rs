@@ -1,6 +1,8 @@
 //! The one sink of everything that ends the boot: it says what failed and gives a shell on every console.
 
 mod desk;
+#[cfg(feature = "full")]
+mod owner;
 
 use std::path::Path;
 use std::process;
@@ -11,12 +13,18 @@ use system::power::{PowerState, end_machine};
 
 use crate::steps::StepFailure;
 use desk::{Closing, Desk, Program};
+#[cfg(feature = "full")]
+pub use owner::{Door, door};
 
 /// How long a machine that could not boot waits for a person before it tries again: what failed may have passed (a disk
 /// that spins up late, a switch that was off), and nobody may ever come.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Shells that may be there, the most comfortable first; the initramfs has only busybox.
-const SHELLS: [Program; 3] = [
+/// The status of a shell that ends because nobody typed anything, or nobody knew the password.
+pub const NOBODY: u8 = 75;
+/// Shells that may be there, the first that does not break is taken: the one that asks for the password where there is one (in a
+/// process of its own, since what it reads may be what failed), then those of anybody; the initramfs has only busybox.
+const SHELLS: [Program; 4] = [
+    ("/usr/bin/k3os", &["k3os", "internal", "rescue-shell"]),
     ("/usr/bin/bash", &["bash", "--login"]),
     ("/bin/busybox", &["sh", "-l"]),
     ("/bin/sh", &["sh"]),
@@ -92,11 +100,12 @@ fn serve(lines: &[&str], patience: Option<Duration>) -> ! {
 }
 
 fn serve_shells(patience: Option<Duration>) -> Result<Closing, String> {
-    let program = SHELLS
-        .into_iter()
-        .find(|(program, _)| Path::new(program).exists())
-        .ok_or("this system has none")?;
-    let mut desk = Desk::open(program, patience).map_err(|error| error.to_string())?;
+    let there = |(program, _): &Program| Path::new(program).exists();
+    let programs: Vec<Program> = SHELLS.into_iter().filter(there).collect();
+    if programs.is_empty() {
+        return Err("this system has none".into());
+    }
+    let mut desk = Desk::open(programs, patience).map_err(|error| error.to_string())?;
     Ok(desk.serve())
 }
 

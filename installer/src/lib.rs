@@ -12,6 +12,8 @@ pub mod facts;
 pub mod grub;
 pub mod layout;
 pub mod manifest;
+pub mod medium;
+pub mod own_iso;
 pub mod plan;
 pub mod progress;
 pub mod request;
@@ -21,6 +23,7 @@ pub mod size;
 pub mod steps;
 pub mod takeover;
 
+mod download;
 mod refusal;
 
 /// Where an installation mounts and keeps what it needs; in memory.

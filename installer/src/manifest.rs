@@ -78,7 +78,11 @@ impl Release {
         Self::parse(&text, folder).with_context(reading)
     }
 
-    fn parse(text: &str, folder: &Path) -> Result<Self> {
+    /// The same from the manifest's text.
+    ///
+    /// # Errors
+    /// When it is none, or names files outside its folder.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self> {
         let manifest: Manifest = serde_json::from_str(text)?;
         ensure!(
             is_plain(&manifest.version),
@@ -136,11 +140,25 @@ pub fn check(
     expected: &ReleaseFile,
     sink: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
-    let reading = || format!("reading {}", path.display());
-    let mut file = File::open(path).with_context(reading)?;
+    let mut file = File::open(path).with_context(|| format!("reading {}", path.display()))?;
+    compare(&mut file, &path.display().to_string(), expected, sink)
+}
+
+/// The same for whatever is read; `name` is what messages call it.
+///
+/// # Errors
+/// As for [`check`].
+pub fn compare(
+    source: &mut dyn Read,
+    name: &str,
+    expected: &ReleaseFile,
+    sink: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
     let (mut hash, mut buffer, mut length) = (Sha256::new(), vec![0; CHUNK], 0);
     loop {
-        let count = file.read(&mut buffer).with_context(reading)?;
+        let count = source
+            .read(&mut buffer)
+            .with_context(|| format!("reading {name}"))?;
         let piece = buffer.get(..count).unwrap_or_default();
         if piece.is_empty() {
             break;
@@ -152,15 +170,13 @@ pub fn check(
     let found = hex(&hash.finalize());
     if length != expected.size {
         bail!(
-            "{} is damaged: it has {length} bytes, the manifest says {}; write the medium again",
-            path.display(),
+            "{name} is damaged: it has {length} bytes, the manifest says {}; write the medium again",
             expected.size
         );
     }
     if found != expected.sha256 {
         bail!(
-            "{} is damaged: its SHA-256 is {found}, the manifest says {}; write the medium again",
-            path.display(),
+            "{name} is damaged: its SHA-256 is {found}, the manifest says {}; write the medium again",
             expected.sha256
         );
     }

@@ -84,12 +84,6 @@ fn unsupported(request: &Request) -> Vec<Refusal> {
             "run there: k3os install --takeover --no-format DEVICE ISO",
         ));
     }
-    if let Some(url) = &request.iso_url {
-        refusals.push(Refusal::new(
-            format!("this release cannot install {url} yet, only itself"),
-            "start the machine from that ISO and install there, or leave the ISO's URL out",
-        ));
-    }
     refusals
 }
 

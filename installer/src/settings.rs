@@ -8,14 +8,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use config::{Config, Secret, Severity, Source, SourceKind};
 use sha_crypt::{PasswordHasher, ShaCrypt};
-use system::command::{self, CommandLine};
 
+use crate::download::{Download, SCHEMES, trust};
 use crate::refusal::Refusal;
 
 /// How long a download may take, tries included.
 const LIMIT: Duration = Duration::from_secs(180);
-/// What curl may fetch.
-const SCHEMES: [&str; 5] = ["http", "https", "ftp", "tftp", "file"];
 
 /// The configuration to install.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,7 +30,19 @@ impl Settings {
     /// # Errors
     /// When it cannot be had, or has errors: each of them with line and key.
     pub fn fetch(source: &str, scratch: &Path) -> Result<(Self, Vec<String>), Vec<Refusal>> {
-        let bytes = read(source, scratch).map_err(|error| {
+        Self::fetch_trusting(source, scratch, &[])
+    }
+
+    /// The same; for https, these certificates are trusted besides the system's: texts in PEM, or paths of files with some.
+    ///
+    /// # Errors
+    /// As above, and when a certificate cannot be read.
+    pub fn fetch_trusting(
+        source: &str,
+        scratch: &Path,
+        trusted_cas: &[String],
+    ) -> Result<(Self, Vec<String>), Vec<Refusal>> {
+        let bytes = read(source, scratch, trusted_cas).map_err(|error| {
             let next = "check path or URL, and the network (connmanctl services)";
             vec![Refusal::new(format!("{error:#}"), next)]
         })?;
@@ -114,7 +124,7 @@ fn validate(source: &str, bytes: Vec<u8>) -> Result<(Settings, Vec<String>), Vec
     Ok((Settings { text, origin }, warnings))
 }
 
-fn read(source: &str, scratch: &Path) -> Result<Vec<u8>> {
+fn read(source: &str, scratch: &Path, trusted_cas: &[String]) -> Result<Vec<u8>> {
     let Some((scheme, _)) = source.split_once("://") else {
         return bounded(Path::new(source)).with_context(|| format!("reading {source}"));
     };
@@ -126,7 +136,17 @@ fn read(source: &str, scratch: &Path) -> Result<Vec<u8>> {
     }
     fs::create_dir_all(scratch).with_context(|| format!("making {}", scratch.display()))?;
     let target = scratch.join("config.fetched");
-    let fetched = download(source, &target).and_then(|()| bounded(&target));
+    let certificates = trust(trusted_cas, scratch)?;
+    let download = Download {
+        url: source,
+        target: &target,
+        most: config::yaml::MAX_BYTES as u64,
+        limit: LIMIT,
+        certificates,
+    };
+    let fetched = download
+        .perform(&mut |_| ())
+        .and_then(|()| bounded(&target));
     // It may hold secrets.
     let _ = fs::remove_file(&target);
     fetched.with_context(|| format!("fetching {source}"))
@@ -138,43 +158,6 @@ fn bounded(path: &Path) -> Result<Vec<u8>> {
         bail!("it has {size} bytes, more than a configuration may have");
     }
     Ok(fs::read(path)?)
-}
-
-/// curl knows the system's certificates and every scheme that k3OS took.
-fn download(url: &str, target: &Path) -> Result<()> {
-    let words = [
-        "curl",
-        "--fail",
-        "--silent",
-        "--show-error",
-        "--location",
-        "--retry",
-        "5",
-        "--retry-delay",
-        "2",
-        "--retry-connrefused",
-        "--connect-timeout",
-        "15",
-        "--max-filesize",
-        "16777216",
-        "--output",
-    ];
-    let mut words: Vec<String> = words.map(str::to_owned).to_vec();
-    words.extend([target.display().to_string(), "--".into(), url.into()]);
-    let ended = command::run(&CommandLine {
-        words,
-        environment: Default::default(),
-        limit: Some(LIMIT),
-    })?;
-    if !ended.succeeded() {
-        let said = String::from_utf8_lossy(&ended.output);
-        bail!(
-            "curl {}: {}",
-            ended.description(),
-            said.trim().lines().last().unwrap_or("it said nothing")
-        );
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use config::Origin;
+use config::{Origin, Secret};
 use system::host::{CommandLine, Content, Host};
 
-use crate::step::{Action, Command, File, Service, Step};
+use crate::step::{Action, Command, File, Password, Service, Step};
 use crate::{environment, files, remote_keys, unit};
 
 /// Keeps what commands print.
@@ -51,6 +51,14 @@ impl fmt::Display for Outcome {
             None => Ok(()),
         }
     }
+}
+
+/// Sets the password of user rancher alone, as the boot phase does. Tells whether it was another one.
+///
+/// # Errors
+/// When /etc/shadow cannot be read or written, or does not know the user.
+pub fn set_password(secret: &Secret, host: &dyn Host) -> Result<bool> {
+    password::set(&Password::of(secret), host)
 }
 
 /// Does every step, whatever becomes of the others, and tells each outcome as soon as it is known.

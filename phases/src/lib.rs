@@ -27,7 +27,7 @@ use config::Problem;
 use system::host::Host;
 
 pub use collect::{Collected, collect};
-pub use execute::{Outcome, execute};
+pub use execute::{Outcome, execute, set_password};
 pub use facts::Facts;
 pub use phase::Phase;
 pub use plan::plan;

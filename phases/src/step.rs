@@ -81,6 +81,17 @@ pub enum Password {
     Hash(Secret),
 }
 
+impl Password {
+    /// A configured one: a crypt hash begins with `$`.
+    pub fn of(secret: &Secret) -> Self {
+        if secret.reveal().starts_with('$') {
+            Self::Hash(secret.clone())
+        } else {
+            Self::Clear(secret.clone())
+        }
+    }
+}
+
 /// A file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {

@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod boot_events;
+pub mod checksum;
 pub mod console;
 pub mod content;
 pub mod data_volume;
@@ -13,6 +14,7 @@ pub mod dbus;
 pub mod disk;
 pub mod ext4;
 pub mod gpt;
+pub mod login;
 pub mod loopdev;
 pub mod modules;
 pub mod mount;

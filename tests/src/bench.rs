@@ -4,6 +4,7 @@ mod boot;
 mod build;
 pub mod debian;
 mod goals;
+mod install;
 mod k3os;
 mod memory;
 mod report;
@@ -25,6 +26,7 @@ use boot::Runs;
 use build::Times;
 use debian::Root;
 use goals::Goal;
+use install::Install;
 use rounds::{Outcome, Progress, Rounds};
 use sizes::Sizes;
 
@@ -58,6 +60,8 @@ pub struct Measured {
     pub debian_alone: Runs,
     /// Files and disks.
     pub sizes: Sizes,
+    /// The installation, if it could be timed.
+    pub install: Option<Install>,
     /// How long the build took, if it was told.
     pub build: Option<Times>,
     /// Boots that went wrong, as sentences.
@@ -93,6 +97,7 @@ pub fn run(options: &Options) -> Result<()> {
 fn measure(options: &Options, setup: &Setup, dir: &Path) -> Result<Measured> {
     let release = setup.release()?;
     let kernel = kernel(&release)?;
+    let install = install::measure(&release.dir(), dir)?;
     let root = Root::prepare(&kernel)?;
     let k3os = k3os::subject(setup, dir)?;
     // The reference starts Kubernetes by the unit that our machine wrote for itself.
@@ -122,6 +127,7 @@ fn measure(options: &Options, setup: &Setup, dir: &Path) -> Result<Measured> {
         debian,
         debian_alone,
         sizes,
+        install,
         build: build::read(&options.build_times)?,
         failures,
     })
@@ -163,6 +169,7 @@ mod tests {
                 reference_initrd: 40_000_000,
                 ..Sizes::default()
             },
+            install: None,
             build: None,
             failures: Vec::new(),
         }

@@ -16,6 +16,7 @@ mod terminal;
 mod test_image;
 mod tool;
 mod vm;
+mod web;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use installer::own_iso::{OwnIso, make};
+use installer::progress::Lines;
 
 use crate::machine::Boot;
 use crate::processor::Processor;
@@ -83,20 +85,16 @@ impl Artifacts {
         Release::find(&tree)
     }
 
-    /// A copy of the ISO at `to` with `config` as its `/k3os/system/config.yaml`.
-    pub fn remaster(&self, config: &Path, to: &Path) -> Result<()> {
-        let (iso, config, target) = (text(&self.iso()), text(config), text(to));
-        let map = ["-map", &config, "/k3os/system/config.yaml"];
-        let head = [
-            "-indev",
-            &iso,
-            "-outdev",
-            &target,
-            "-boot_image",
-            "any",
-            "replay",
-        ];
-        tool::run("xorriso", head.into_iter().chain(map)).map(drop)
+    /// A copy of the ISO at `to` with `config` as its `/k3os/system/config.yaml`, as `k3os iso` makes it.
+    pub fn remaster(&self, config: &str, to: &Path) -> Result<()> {
+        let wanted = OwnIso {
+            released: self.iso(),
+            output: to.to_owned(),
+            config: Some(config.to_owned()),
+            cmdline: String::new(),
+            force: true,
+        };
+        make(&wanted, &mut Lines::new(std::io::sink(), false))
     }
 }
 

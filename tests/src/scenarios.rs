@@ -10,13 +10,16 @@ mod live;
 mod login;
 mod login_changes;
 mod media;
+mod netboot;
 mod network;
 mod node;
 pub mod objects;
 mod overlay;
 mod phases;
+mod power_cuts;
 mod recovery;
 mod repair;
+mod rescue_login;
 mod state;
 mod takeover;
 mod userdata;
@@ -50,8 +53,11 @@ fn all() -> Vec<Scenario> {
     all.extend(network::scenarios());
     all.extend(media::scenarios());
     all.push(install::scenario());
+    all.extend(netboot::scenarios());
+    all.push(rescue_login::scenario());
     all.push(overlay::scenario());
     all.push(takeover::scenario());
+    all.push(power_cuts::scenario());
     all
 }
 

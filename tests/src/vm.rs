@@ -78,11 +78,9 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// The ISO with our key on it: in live mode that is the way in for ssh.
 fn medium(artifacts: &Artifacts, key: &Key, dir: &Path) -> Result<PathBuf> {
-    let config = dir.join("config.yaml");
     let text = format!("ssh_authorized_keys:\n- {}\n", key.public);
-    fs::write(&config, text).with_context(|| format!("writing {}", config.display()))?;
     let iso = dir.join("k3os.iso");
-    artifacts.remaster(&config, &iso)?;
+    artifacts.remaster(&text, &iso)?;
     Ok(iso)
 }
 

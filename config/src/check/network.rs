@@ -1,6 +1,6 @@
 //! Checks of what concerns the network.
 
-use super::{Complaint, one_line, require, warning};
+use super::{Complaint, error, one_line, require, warning};
 use std::net::IpAddr;
 
 /// The data sources of k3OS that have a name.
@@ -68,6 +68,20 @@ pub fn url(_: &str, value: &str) -> Result<(), Complaint> {
     require(
         fits && !value.contains(' '),
         "is not a URL: expected SCHEME://…",
+    )
+}
+
+/// A certificate in PEM, or the path of a file with some.
+pub fn certificate(_: &str, value: &str) -> Result<(), Complaint> {
+    if value.contains("PRIVATE KEY-----") {
+        return Err(error(
+            "this is a private key; give the certificate that is to be trusted",
+        ));
+    }
+    let is_path = value.starts_with('/') && one_line("", value).is_ok();
+    require(
+        is_path || value.contains("-----BEGIN CERTIFICATE-----"),
+        "is neither a certificate in PEM (-----BEGIN CERTIFICATE-----) nor the absolute path of a file with one",
     )
 }
 

@@ -20,6 +20,14 @@ pub struct BootSwitches {
     pub undo_takeover: bool,
     /// Each `k3os.modules=`, in order: a module with its parameters. They are wanted before the drivers of disks.
     pub modules: Vec<String>,
+    /// `k3os.squashfs_url=`: where the release's squashfs is fetched from when the kernel and the initrd were loaded alone.
+    pub squashfs_url: Option<String>,
+    /// `k3os.install.iso_url=`: where an ISO is fetched from, for the same.
+    pub iso_url: Option<String>,
+    /// `ip=`: how the machine gets its address while it fetches; PXE's loaders and the kernel's documentation agree on the form.
+    pub addressing: Option<String>,
+    /// `BOOTIF=`: the card that PXE booted from, as `01-52-54-00-12-34-56`.
+    pub boot_card: Option<String>,
     /// Each `console=`, in order and without repeats. The kernel's /dev/console is the last one.
     pub consoles: Vec<Console>,
 }
@@ -67,6 +75,12 @@ impl BootSwitches {
             ("k3os.takeover", Some(uuid)) => self.takeover = Some(uuid.to_owned()),
             ("k3os.undo_takeover", None) => self.undo_takeover = true,
             ("k3os.modules" | "k3os.module", Some(module)) => self.modules.push(module.to_owned()),
+            ("k3os.squashfs_url", Some(url)) => self.squashfs_url = Some(url.to_owned()),
+            ("k3os.install.iso_url" | "k3os.install.isoUrl", Some(url)) => {
+                self.iso_url = Some(url.to_owned());
+            }
+            ("ip", Some(value)) => self.addressing = Some(value.to_owned()),
+            ("BOOTIF", Some(card)) => self.boot_card = Some(card.to_owned()),
             ("console", Some(value)) => self.add_console(value),
             _ => {}
         }
@@ -132,6 +146,17 @@ mod tests {
         let switches = BootSwitches::from_cmdline("k3os.takeover=0a-1b k3os.undo_takeover");
         assert_eq!(switches.takeover.as_deref(), Some("0a-1b"));
         assert!(switches.undo_takeover);
+    }
+
+    #[test]
+    fn what_a_network_boot_says_is_taken() {
+        let switches = BootSwitches::from_cmdline(
+            "k3os.squashfs_url=http://a/s k3os.install.iso_url=http://a/i ip=dhcp BOOTIF=01-52-54-00-12-34-56",
+        );
+        assert_eq!(switches.squashfs_url.as_deref(), Some("http://a/s"));
+        assert_eq!(switches.iso_url.as_deref(), Some("http://a/i"));
+        assert_eq!(switches.addressing.as_deref(), Some("dhcp"));
+        assert_eq!(switches.boot_card.as_deref(), Some("01-52-54-00-12-34-56"));
     }
 
     #[test]

@@ -29,12 +29,13 @@ pub(super) enum Target {
 }
 
 /// Switches of the boot itself, which are not configuration.
-const SWITCHES: [&str; 5] = [
+const SWITCHES: [&str; 6] = [
     "k3os.mode",
     "k3os.fallback_mode",
     "k3os.debug",
     "k3os.takeover",
     "k3os.undo_takeover",
+    "k3os.squashfs_url",
 ];
 
 /// Finds the target of a word's key.

@@ -1,5 +1,6 @@
 //! The first stage: `/init` in the initramfs.
 
+mod fetch;
 pub mod grow;
 mod mode;
 pub(crate) mod release;
@@ -26,6 +27,7 @@ pub use root::{MEDIUM, STATE};
 
 use crate::rescue;
 use crate::steps::{StepFailure, Steps};
+use fetch::{Fetched, Source};
 use root::Parts;
 use volumes::Boot;
 
@@ -56,16 +58,27 @@ fn boot(steps: &mut Steps) -> Result<std::convert::Infallible, StepFailure> {
         console::use_all();
         power::catch_ctrl_alt_del()
     })?;
-    let (switches, wanted) = steps.required("reading the kernel command line", || {
+    let (switches, wanted, source) = steps.required("reading the kernel command line", || {
         let switches = BootSwitches::from_cmdline(&power::kernel_cmdline()?);
         let wanted = mode::Wanted::from_switches(&switches)?;
-        Ok((switches, wanted))
+        let source = Source::of(&switches)?;
+        Ok((switches, wanted, source))
     })?;
     let (listener, mut loader) = steps.required("loading drivers", load_drivers)?;
     let found = steps.required("finding the medium and the state partition", || {
-        let taken_over = switches.takeover.as_deref();
-        volumes::find(wanted, taken_over, &listener, &mut loader)
+        let hints = volumes::Hints {
+            taken_over: switches.takeover.as_deref(),
+            address: source.is_some(),
+        };
+        volumes::find(wanted, hints, &listener, &mut loader)
     })?;
+    let source = source.filter(|_| found.lacks_release());
+    let fetched = source.map(|source| {
+        steps.required(&source.words(), || {
+            fetch::fetch(&source, &switches, &mut loader)
+        })
+    });
+    let fetched = fetched.transpose()?;
     if let Some(state) = found.state_to_write()
         && repair::is_needed(&state.device)
     {
@@ -73,7 +86,9 @@ fn boot(steps: &mut Steps) -> Result<std::convert::Infallible, StepFailure> {
             repair::repair(&state.device, Path::new(RUN))
         });
     }
-    let mounted = steps.required("mounting them", || mount_volumes(&found, &mut loader))?;
+    let mounted = steps.required("mounting them", || {
+        mount_volumes(&found, fetched.as_ref(), &mut loader)
+    })?;
     let writable = found.state_to_write().filter(|_| mounted.state);
     if let Some(state) = writable
         && takeover::is_there(Path::new(STATE))
@@ -89,9 +104,9 @@ fn boot(steps: &mut Steps) -> Result<std::convert::Infallible, StepFailure> {
             grow::grow(&state.device, Path::new(STATE))
         });
     }
-    let squashfs = steps.required("checking the release", || {
-        let version = release::own_version()?;
-        release::find_squashfs(&version, &mounted.places())
+    let squashfs = steps.required("checking the release", || match fetched {
+        Some(fetched) => Ok(fetched.squashfs),
+        None => release::find_squashfs(&release::own_version()?, &mounted.places()),
     })?;
     steps.required("putting the root together", || {
         build_root(&found, &squashfs)
@@ -177,15 +192,18 @@ impl Mounted {
 }
 
 /// Mounts the medium read-only, and the state partition as the mode needs it: writable for disk, read-only where only
-/// its release is wanted, not at all beside a medium in the other modes (so that it can be repaired).
-fn mount_volumes(found: &Boot, loader: &mut Loader) -> Result<Mounted> {
-    let mut mounted = Mounted::default();
+/// its release is wanted, not at all beside another release in the other modes (so that it can be repaired).
+fn mount_volumes(found: &Boot, fetched: Option<&Fetched>, loader: &mut Loader) -> Result<Mounted> {
+    let mut mounted = Mounted {
+        medium: fetched.is_some_and(|fetched| fetched.medium),
+        ..Mounted::default()
+    };
     if let Some(medium) = &found.medium {
         mount_volume(medium, MEDIUM, true, loader)?;
         mounted.medium = true;
     }
     if let Some(state) = &found.state
-        && (found.mode == Mode::Disk || !mounted.medium)
+        && (found.mode == Mode::Disk || !(mounted.medium || fetched.is_some()))
     {
         mount_state(state, found.mode != Mode::Disk, loader)?;
         mounted.state = true;

@@ -99,6 +99,8 @@ pub struct Found {
     pub state: bool,
     /// A medium labelled K3OS, or a release inside the initramfs.
     pub release: bool,
+    /// An address that a release can be fetched from.
+    pub address: bool,
 }
 
 /// What to do next.
@@ -119,11 +121,13 @@ pub fn decide(wanted: Wanted, found: Found, waited: Duration) -> Decision {
         Some(Mode::Disk) if found.state => Decision::Boot(Mode::Disk),
         Some(Mode::Disk) => wait_or(left(DEVICE_TIMEOUT), Decision::GiveUp("K3OS_STATE")),
         Some(mode) if found.release => Decision::Boot(mode),
-        // A release on the state partition serves as well, but only when no medium turns up.
-        Some(mode) if found.state => wait_or(left(STATE_GRACE), Decision::Boot(mode)),
+        // A release on the state partition, or from the network, serves as well, but only when no medium turns up.
+        Some(mode) if found.state || found.address => {
+            wait_or(left(STATE_GRACE), Decision::Boot(mode))
+        }
         Some(_) => wait_or(left(DEVICE_TIMEOUT), Decision::GiveUp("K3OS")),
         None if found.state => Decision::Boot(Mode::Disk),
-        None if found.release => {
+        None if found.release || found.address => {
             let without_state = Decision::Boot(wanted.fallback.unwrap_or(Mode::Live));
             wait_or(left(STATE_GRACE), without_state)
         }
@@ -144,11 +148,42 @@ mod tests {
     }
 
     fn decide_after(cmdline: &str, state: bool, release: bool, seconds: u64) -> Decision {
-        decide(
-            wanted(cmdline),
-            Found { state, release },
-            Duration::from_secs(seconds),
-        )
+        let found = Found {
+            state,
+            release,
+            address: false,
+        };
+        decide(wanted(cmdline), found, Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn the_network_serves_when_neither_disk_nor_medium_turn_up() {
+        let after = |cmdline, state, seconds| {
+            let found = Found {
+                state,
+                release: false,
+                address: true,
+            };
+            decide(wanted(cmdline), found, Duration::from_secs(seconds))
+        };
+        assert!(matches!(after("", false, 1), Decision::Wait(_)));
+        assert_eq!(after("", false, 3), Decision::Boot(Mode::Live));
+        assert_eq!(
+            after("k3os.mode=install", false, 3),
+            Decision::Boot(Mode::Install)
+        );
+        assert_eq!(
+            after("k3os.fallback_mode=install", false, 3),
+            Decision::Boot(Mode::Install)
+        );
+        assert_eq!(
+            after("k3os.fallback_mode=install", true, 0),
+            Decision::Boot(Mode::Disk)
+        );
+        assert_eq!(
+            after("k3os.mode=disk", false, 30),
+            Decision::GiveUp("K3OS_STATE")
+        );
     }
 
     #[test]

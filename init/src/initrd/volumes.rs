@@ -36,14 +36,22 @@ impl Boot {
     }
 }
 
-/// Waits until it is clear what to boot from, loading drivers for devices that turn up meanwhile. `taken_over` is the UUID of a
-/// file system that is the state partition whatever its label.
+/// What the command line says of where the boot comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Hints<'a> {
+    /// The UUID of a file system that is the state partition whatever its label.
+    pub taken_over: Option<&'a str>,
+    /// Whether a release can be fetched over the network.
+    pub address: bool,
+}
+
+/// Waits until it is clear what to boot from, loading drivers for devices that turn up meanwhile.
 ///
 /// # Errors
 /// When nothing fitting turned up in time: with the devices that are there.
 pub fn find(
     wanted: Wanted,
-    taken_over: Option<&str>,
+    hints: Hints,
     listener: &Listener,
     loader: &mut Loader,
 ) -> Result<Boot> {
@@ -51,10 +59,11 @@ pub fn find(
     let mut told = false;
     loop {
         let volumes = block::volumes();
-        let state = taken_over
+        let state = hints
+            .taken_over
             .and_then(|uuid| by_uuid(&volumes, uuid))
             .or_else(|| first(&volumes, STATE_LABEL));
-        match decide(wanted, found(state, &volumes), begun.elapsed()) {
+        match decide(wanted, found(state, &volumes, hints), begun.elapsed()) {
             Decision::Boot(mode) => return Ok(choose(mode, state, &volumes)),
             Decision::GiveUp(label) => bail!(
                 "no file system labelled {label} turned up in {} s; {}",
@@ -73,6 +82,14 @@ pub fn find(
     }
 }
 
+impl Boot {
+    /// Whether a release must come over the network, if it can.
+    pub fn lacks_release(&self) -> bool {
+        let embedded = Path::new(super::release::EMBEDDED).exists();
+        self.mode != Mode::Disk && self.medium.is_none() && !embedded
+    }
+}
+
 /// Loads the drivers of devices that have just appeared, as a USB stick does some seconds after the start.
 fn load_drivers(events: &[Uevent], loader: &mut Loader) {
     let aliases = events.iter().filter_map(|event| event.modalias.as_deref());
@@ -88,11 +105,12 @@ fn by_uuid<'a>(volumes: &'a [Volume], uuid: &str) -> Option<&'a Volume> {
     })
 }
 
-fn found(state: Option<&Volume>, volumes: &[Volume]) -> Found {
+fn found(state: Option<&Volume>, volumes: &[Volume], hints: Hints) -> Found {
     let medium = volumes.iter().any(|volume| volume.label == MEDIUM_LABEL);
     Found {
         state: state.is_some(),
         release: medium || Path::new(super::release::EMBEDDED).exists(),
+        address: hints.address,
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use system::console;
@@ -34,7 +35,8 @@ pub(super) type Program = (&'static str, &'static [&'static str]);
 /// The consoles, each with at most one shell.
 #[derive(Debug)]
 pub(super) struct Desk {
-    program: Program,
+    /// Never empty. The first is started; one that crashes is no longer used, if there is another.
+    programs: Vec<Program>,
     seats: Vec<Seat>,
     signals: SignalFd,
     patience: Option<Duration>,
@@ -50,10 +52,13 @@ struct Seat {
 impl Desk {
     /// Opens the consoles. Those that cannot be opened are left out. With `patience`, the desk closes when nobody has
     /// come for so long.
-    pub(super) fn open(program: Program, patience: Option<Duration>) -> std::io::Result<Self> {
+    pub(super) fn open(
+        programs: Vec<Program>,
+        patience: Option<Duration>,
+    ) -> std::io::Result<Self> {
         let seats = console::active_devices().into_iter().flat_map(Seat::open);
         Ok(Self {
-            program,
+            programs,
             seats: seats.collect(),
             signals: SignalFd::open(&[libc::SIGCHLD, libc::SIGINT])?,
             patience,
@@ -96,15 +101,21 @@ impl Desk {
     /// Reaps whatever has ended, and says whether somebody left a shell.
     fn reap(&mut self) -> bool {
         let mut left = false;
-        while let Some(pid) = reap_one() {
+        while let Some((pid, how)) = reap_one() {
             let ended = self.seats.iter_mut().find(|seat| seat.has(pid));
-            left |= ended.is_some_and(Seat::vacate);
+            let visit = ended.and_then(|seat| seat.vacate(how));
+            left |= visit == Some(Visit::Left);
+            if visit == Some(Visit::Crashed) && self.programs.len() > 1 {
+                self.programs.remove(0);
+            }
         }
         left
     }
 
     fn seat_those_who_came(&mut self) {
-        let program = self.program;
+        let Some(program) = self.programs.first().copied() else {
+            return;
+        };
         // A console that has gone would wake us for ever.
         self.seats.retain_mut(|seat| match seat.pressed() {
             Pressed::Enter => {
@@ -117,10 +128,44 @@ impl Desk {
     }
 }
 
-fn reap_one() -> Option<Pid> {
+fn reap_one() -> Option<(Pid, How)> {
     match waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)) {
-        Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..)) => Some(pid),
+        Ok(WaitStatus::Exited(pid, status)) => Some((pid, How::Status(status))),
+        Ok(WaitStatus::Signaled(pid, signal, _)) => Some((pid, How::Signal(signal))),
         _ => None,
+    }
+}
+
+/// How a shell ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Status(i32),
+    Signal(Signal),
+}
+
+/// What a shell's end means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    /// A person has done what there was to do.
+    Left,
+    /// Nobody typed anything, or nobody knew the password.
+    Nobody,
+    /// The program or its terminal does not work.
+    Broken,
+    /// The program has a defect. (No key sends these signals.)
+    Crashed,
+}
+
+impl Visit {
+    fn of(how: How, stayed: Duration) -> Self {
+        match how {
+            How::Signal(Signal::SIGABRT | Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGILL) => {
+                Self::Crashed
+            }
+            How::Status(status) if status == i32::from(super::NOBODY) => Self::Nobody,
+            _ if stayed < SHORTEST_VISIT => Self::Broken,
+            _ => Self::Left,
+        }
     }
 }
 
@@ -176,15 +221,44 @@ impl Seat {
         }
     }
 
-    /// The shell has ended: whether a person left it.
-    fn vacate(&mut self) -> bool {
-        let left = self
-            .shell
-            .take()
-            .is_some_and(|(_, since)| since.elapsed() >= SHORTEST_VISIT);
-        if !left {
-            console::line("The shell ended at once. Press Enter to try again.");
+    /// The shell has ended.
+    fn vacate(&mut self, how: How) -> Option<Visit> {
+        let (_, since) = self.shell.take()?;
+        let visit = Visit::of(how, since.elapsed());
+        match visit {
+            Visit::Left => {}
+            Visit::Nobody => console::line("Press Enter for the rescue shell."),
+            Visit::Broken | Visit::Crashed => {
+                console::line("The shell ended at once. Press Enter to try again.");
+            }
         }
-        left
+        Some(visit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_person_who_leaves_starts_the_machine_again() {
+        let visit = |how, seconds| Visit::of(how, Duration::from_secs(seconds));
+        assert_eq!(visit(How::Status(0), 60), Visit::Left);
+        assert_eq!(visit(How::Status(1), 0), Visit::Broken);
+        assert_eq!(visit(How::Status(75), 120), Visit::Nobody);
+        assert_eq!(visit(How::Signal(Signal::SIGABRT), 0), Visit::Crashed);
+    }
+
+    #[test]
+    fn no_key_at_the_prompt_counts_as_a_defect_of_the_program() {
+        for signal in [
+            Signal::SIGINT,
+            Signal::SIGQUIT,
+            Signal::SIGTSTP,
+            Signal::SIGHUP,
+        ] {
+            let visit = Visit::of(How::Signal(signal), Duration::ZERO);
+            assert_eq!(visit, Visit::Broken, "{signal}");
+        }
     }
 }

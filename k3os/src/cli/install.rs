@@ -66,7 +66,7 @@ pub struct InstallArguments {
     on_console: bool,
     /// The disk, as k3OS's script took it
     disk: Option<String>,
-    /// The release to install: an ISO (only with --takeover yet)
+    /// The ISO to install, a path or URL (with --takeover a path); without it, the release that runs is installed
     iso_url: Option<String>,
 }
 

@@ -2,7 +2,9 @@
 
 mod config;
 mod install;
+mod iso;
 mod overlay;
+mod rescue;
 mod takeover;
 
 use std::ffi::OsString;
@@ -32,6 +34,8 @@ enum Command {
     Config(config::ConfigArguments),
     /// Put this release onto a disk
     Install(install::InstallArguments),
+    /// Make an ISO with your own configuration, without root
+    Iso(iso::IsoArguments),
     /// A release on another Linux: check before unpacking it, and the way back
     Overlay(overlay::OverlayArguments),
     /// Show how far a takeover of another system has come, or take it back
@@ -73,6 +77,8 @@ enum Internal {
     },
     /// Tell when /var fills up, and what fills it; keep the time
     WatchVar,
+    /// Be the rescue shell, after asking for the password where there is one
+    RescueShell,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -98,6 +104,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Config(arguments) => config::main(&arguments),
         Command::Install(arguments) => install::main(&arguments),
+        Command::Iso(arguments) => iso::main(&arguments),
         Command::Overlay(arguments) => overlay::main(&arguments),
         Command::Takeover(arguments) => takeover::main(&arguments),
         Command::BootReport { output } => boot_report(output),
@@ -110,6 +117,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Internal(Internal::WaitOnline { timeout }) => {
             internal::wait_online(Duration::from_secs(timeout)).map(|()| ExitCode::SUCCESS)
         }
+        Command::Internal(Internal::RescueShell) => rescue::main(),
         Command::Internal(Internal::WatchVar) => match init::var_space::watch()? {},
     }
 }

@@ -46,8 +46,7 @@ impl Planner<'_> {
     fn password(&mut self) {
         let secret = &self.loaded.config.k3os.password;
         let password = match (secret.is_empty(), self.facts.is_live()) {
-            (false, _) if secret.reveal().starts_with('$') => Password::Hash(secret.clone()),
-            (false, _) => Password::Clear(secret.clone()),
+            (false, _) => Password::of(secret),
             (true, _) if self.phase == Phase::Runtime => return,
             (true, true) => Password::Empty,
             (true, false) => Password::Locked,

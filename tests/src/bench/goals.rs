@@ -81,6 +81,11 @@ pub fn goals(measured: &Measured) -> Vec<Goal> {
             220.0,
             iso.map(|bytes| bytes as f64 / 1e6),
         ),
+        Goal::new(
+            "installation, as part of dd's time",
+            1.2,
+            measured.install.map(|install| install.ratio()),
+        ),
     ]
 }
 

@@ -6,6 +6,7 @@ use super::Measured;
 use super::boot::{Boot, Runs};
 use super::build::Times;
 use super::goals::Goal;
+use super::install::Install;
 use super::memory::Memory;
 use super::sizes::{Size, Sizes};
 use table::{Row, cell, heading, line, row};
@@ -33,6 +34,9 @@ pub fn text(measured: &Measured, goals: &[Goal]) -> String {
         "Largest in /usr, before compression",
         &measured.sizes.largest,
     );
+    if let Some(install) = &measured.install {
+        installation(&mut text, install);
+    }
     if let Some(times) = &measured.build {
         build(&mut text, times);
     }
@@ -141,6 +145,19 @@ fn sizes(text: &mut String, title: &str, sizes: &[Size]) {
             &format!("  {:60} {:9.1}", size.name, size.bytes as f64 / 1e6),
         );
     }
+}
+
+fn installation(text: &mut String, install: &Install) {
+    line(
+        text,
+        &format!(
+            "\nInstallation of {:.0} MB onto a loop device: {:.2} s; dd with sync {:.2} s; ratio {:.2}",
+            install.bytes as f64 / 1e6,
+            install.seconds,
+            install.dd_seconds,
+            install.ratio()
+        ),
+    );
 }
 
 fn build(text: &mut String, times: &Times) {

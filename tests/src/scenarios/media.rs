@@ -1,6 +1,6 @@
 //! The ISO itself, by both kinds of firmware.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::workload;
 use crate::guest::READY;
@@ -16,14 +16,12 @@ pub fn scenarios() -> Vec<Scenario> {
 
 /// The ISO with a `config.yaml` put on it, as users do.
 fn bios(lab: &mut Lab) -> Result<()> {
-    let config = lab.dir.join("config.yaml");
     let iso = lab.dir.join("with-config.iso");
     let text = format!(
         "hostname: mediumbox\nssh_authorized_keys:\n- {}\n",
         lab.setup.key.public
     );
-    std::fs::write(&config, text).with_context(|| format!("writing {}", config.display()))?;
-    lab.setup.artifacts.remaster(&config, &iso)?;
+    lab.setup.artifacts.remaster(&text, &iso)?;
     let spec = lab.spec(Boot::Bios)?.cdrom(&iso);
     lab.start(&spec)?;
     let guest = lab.guest()?;

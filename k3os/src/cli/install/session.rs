@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use config::{Config, Severity};
 use installer::asking::{self, Console, Operation, Terminal};
+use installer::medium::Medium;
 use installer::progress::{Lines, Reporter};
 use installer::request::{Finish, Request};
 use installer::{Facts, Layer, Plan, Refusal, SCRATCH, Settings, execute, plan};
@@ -26,7 +27,9 @@ const RELEASE: &str = "/usr/lib/k3os/release";
 const RELEASES: &str = "/k3os/system/releases";
 /// The configuration that `k3os install` writes when it is not to install.
 const LOCAL_CONFIG: &str = "/var/lib/rancher/k3os/config.yaml";
-/// How long a network is waited for when the configuration comes over it.
+/// Where the medium came from that this machine was started from over the network; init writes it.
+const MEDIUM_URL: &str = "/run/k3os/medium-url";
+/// How long a network is waited for when configuration or release come over it.
 const NETWORK: Duration = Duration::from_secs(60);
 
 /// What is known so far.
@@ -100,7 +103,11 @@ impl<'a> Session<'a> {
             Ok(settings) => settings,
             Err(refusals) => return self.refuse(&refusals),
         };
-        let facts = Facts::gather(&self.release, request.device.as_ref());
+        let medium = self.medium(&request)?;
+        let release = medium
+            .as_ref()
+            .map_or(&self.release, |medium| &medium.release);
+        let facts = Facts::gather(release, request.device.as_ref());
         let plan = match plan(&request, &facts, &settings) {
             Ok(plan) => plan,
             Err(refusals) => return self.refuse(&refusals),
@@ -161,6 +168,24 @@ impl<'a> Session<'a> {
         Ok(ExitCode::from(u8::from(!status.success())))
     }
 
+    /// The ISO that is asked for, unless the machine was started from that one.
+    fn medium(&self, request: &Request) -> Result<Option<Medium>> {
+        let running = fs::read_to_string(MEDIUM_URL).unwrap_or_default();
+        let Some(url) = request.iso_url.as_ref().filter(|url| **url != running) else {
+            return Ok(None);
+        };
+        wait_for_network(url);
+        let cas = &self.config.k3os.install.trusted_cas;
+        // What is printed of a dry run is its plan alone.
+        let mut reporter: Box<dyn Reporter> = if self.arguments.dry_run {
+            Box::new(Lines::new(std::io::stderr(), false))
+        } else {
+            self.reporter()
+        };
+        let medium = Medium::open(url, cas, Path::new(SCRATCH), reporter.as_mut());
+        medium.map(Some).context("nothing was changed")
+    }
+
     fn settings(&self, request: &Request) -> Result<Settings, Vec<Refusal>> {
         match &request.config {
             Some(source) => self.fetch(source),
@@ -169,11 +194,9 @@ impl<'a> Session<'a> {
     }
 
     fn fetch(&self, source: &str) -> Result<Settings, Vec<Refusal>> {
-        if source.contains("://") && !source.starts_with("file:") {
-            // If there is no network, curl says more about it.
-            let _ = internal::wait_online(NETWORK);
-        }
-        let (settings, warnings) = Settings::fetch(source, Path::new(SCRATCH))?;
+        wait_for_network(source);
+        let cas = &self.config.k3os.install.trusted_cas;
+        let (settings, warnings) = Settings::fetch_trusting(source, Path::new(SCRATCH), cas)?;
         for warning in warnings {
             eprintln!("{warning}");
         }
@@ -228,5 +251,12 @@ impl Session<'_> {
             self.lock = machine::lock()?;
         }
         Ok(self.lock.is_some())
+    }
+}
+
+/// For what comes over the network. If there is none, curl says more about it.
+fn wait_for_network(source: &str) {
+    if source.contains("://") && !source.starts_with("file:") {
+        let _ = internal::wait_online(NETWORK);
     }
 }

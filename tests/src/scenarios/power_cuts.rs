@@ -1,0 +1,177 @@
+//! The plug is pulled, many times: in the installation, and in the first boot after it. One disk goes through all of it, so each
+//! installation begins on what the cut before it left.
+//!
+//! `K3OS_POWER_CUTS=50` says how often in all; a few times otherwise, for each costs a boot.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use installer::grub::UNFINISHED;
+use system::gpt;
+
+use crate::guest::READY;
+use crate::machine::{Boot, Spec};
+use crate::suite::{Lab, Scenario};
+use crate::tool::{self, text};
+
+/// How often without being told.
+const FEW: usize = 6;
+const DISK: u64 = 8 << 30;
+const SECTOR: u64 = 512;
+const INSTALLED: Duration = Duration::from_secs(900);
+/// Steps of an installation onto a whole disk by BIOS.
+const STEPS: usize = 12;
+/// Between two cuts in the same step.
+const STRIDE: Duration = Duration::from_millis(700);
+
+/// The scenario.
+pub fn scenario() -> Scenario {
+    Scenario::full("power-cuts")
+        .gate("no_cut_leaves_half_an_installation", installations)
+        .gate("then_it_installs", completed)
+        .check(
+            "no_cut_in_the_first_boot_keeps_it_from_the_next",
+            first_boots,
+        )
+}
+
+/// What a disk holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    /// What it held before: nothing.
+    Nothing,
+    /// The message of an installation that was not finished.
+    Unfinished,
+    /// A system.
+    System,
+}
+
+/// How often in each of the two stories.
+fn cuts() -> usize {
+    let told = std::env::var("K3OS_POWER_CUTS").ok();
+    told.and_then(|text| text.parse().ok())
+        .unwrap_or(FEW)
+        .div_ceil(2)
+}
+
+fn disk(lab: &Lab) -> PathBuf {
+    lab.dir.join("disk")
+}
+
+fn installing(lab: &Lab) -> Result<Spec> {
+    let iso = lab.setup.artifacts.iso();
+    let spec = lab.direct()?.cdrom(&iso).disk(&disk(lab));
+    let words = [
+        ("k3os.mode", "install"),
+        ("k3os.install.silent", "true"),
+        ("k3os.install.device", "smallest"),
+        ("k3os.install.power_off", "true"),
+    ];
+    Ok(words
+        .iter()
+        .fold(spec, |spec, (key, value)| spec.word(key, value)))
+}
+
+fn installations(lab: &mut Lab) -> Result<()> {
+    let path = disk(lab);
+    let made = File::create(&path).and_then(|file| file.set_len(DISK));
+    made.with_context(|| format!("making {}", path.display()))?;
+    let mut seen = Vec::new();
+    for cut in 0..cuts() {
+        let before = holds(&path)?;
+        let step = 1 + cut % STEPS;
+        let spec = installing(lab)?;
+        let machine = lab.start(&spec)?;
+        machine
+            .serial
+            .expect(&format!("[{step}/{STEPS}]"), INSTALLED)?;
+        thread::sleep(STRIDE * u32::try_from(cut / STEPS)?);
+        lab.stop();
+        let after = holds(&path)?;
+        eprintln!("      cut {cut} in step {step}: {before:?} before, {after:?} after");
+        ensure!(
+            after == before || after != Holds::Nothing,
+            "pulling the plug in step {step}: the disk held {before:?} and holds {after:?}"
+        );
+        seen.push(after);
+    }
+    let count = |wanted| seen.iter().filter(|holds| **holds == wanted).count();
+    eprintln!(
+        "      {} cuts of installations: {} left nothing, {} unfinished, {} a system",
+        seen.len(),
+        count(Holds::Nothing),
+        count(Holds::Unfinished),
+        count(Holds::System)
+    );
+    Ok(())
+}
+
+/// Whatever the cuts left, an installation that is not cut gives a system.
+fn completed(lab: &mut Lab) -> Result<()> {
+    let spec = installing(lab)?;
+    let machine = lab.start(&spec)?;
+    machine.serial.expect("k3OS is installed", INSTALLED)?;
+    machine.wait_end(READY)?;
+    ensure!(
+        holds(&disk(lab))? == Holds::System,
+        "installing after all cuts: there is no system"
+    );
+    Ok(())
+}
+
+fn first_boots(lab: &mut Lab) -> Result<()> {
+    let (path, kept) = (disk(lab), lab.dir.join("installed"));
+    tool::run("cp", ["--sparse=always", &text(&path), &text(&kept)])?;
+    let whole = boot(lab)?;
+    let cuts = u32::try_from(cuts())?;
+    for cut in 0..cuts {
+        // From the loader to the node's first seconds; each on a disk that was never booted.
+        tool::run("cp", ["--sparse=always", &text(&kept), &text(&path)])?;
+        let spec = lab.spec(Boot::Bios)?.disk(&path);
+        lab.start(&spec)?;
+        thread::sleep(whole * (cut + 1) / cuts);
+        lab.stop();
+        let took = boot(lab).with_context(|| format!("booting after cut {cut} of {cuts}"))?;
+        eprintln!(
+            "      cut {cut} of the first boot: the next took {} s",
+            took.as_secs()
+        );
+    }
+    eprintln!("      {cuts} cuts of first boots: each booted the next time");
+    fs::remove_file(&kept).context("removing the disk's copy")
+}
+
+/// Boots the disk until it can be logged into, and pulls the plug. Gives how long that took.
+fn boot(lab: &mut Lab) -> Result<Duration> {
+    let begun = Instant::now();
+    let spec = lab.spec(Boot::Bios)?.disk(&disk(lab));
+    lab.start(&spec)?;
+    lab.guest()?.ssh.wait(READY)?;
+    lab.guest()?.root("grep -qx disk /run/k3os/mode")?;
+    let took = begun.elapsed();
+    lab.stop();
+    Ok(took)
+}
+
+/// Looks at a disk as firmware does; a system's file system is checked too. Anything else is an error.
+fn holds(path: &PathBuf) -> Result<Holds> {
+    let mut head = [0; 440];
+    File::open(path)
+        .and_then(|file| file.read_exact_at(&mut head, 0))
+        .with_context(|| format!("reading {}", path.display()))?;
+    let Some(entries) = gpt::read(path, SECTOR)? else {
+        return match head {
+            _ if head.starts_with(UNFINISHED) => Ok(Holds::Unfinished),
+            head if head.iter().all(|byte| *byte == 0) => Ok(Holds::Nothing),
+            _ => bail!("{} has no table and does not say why", path.display()),
+        };
+    };
+    let state = entries.last().context("the table is empty")?;
+    let offset = format!("{}?offset={}", text(path), state.start);
+    tool::run("e2fsck", ["-fn", &offset]).context("checking the state partition")?;
+    Ok(Holds::System)
+}
