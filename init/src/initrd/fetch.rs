@@ -21,6 +21,8 @@ use addressing::{Wanted, hardware_address};
 use network::Network;
 pub use source::{Kind, Source};
 
+/// The initrd's tools.
+const BUSYBOX: &str = "/bin/busybox";
 /// Memory for what is fetched; it stays for as long as the machine runs.
 const STORE: &str = "/run/k3os/fetched";
 /// Where an ISO is mounted of which only the squashfs is used.
@@ -65,7 +67,7 @@ pub fn fetch(source: &Source, switches: &BootSwitches, loader: &mut Loader) -> R
 }
 
 fn download(source: &Source, file: &Path) -> Result<()> {
-    download::get(&source.url, file, &download::PAUSES)?;
+    download::get(BUSYBOX, &source.url, file, &download::PAUSES)?;
     if source.kind == Kind::Iso {
         check_listed(&source.url, file)?;
     }
@@ -78,7 +80,7 @@ fn check_listed(url: &str, file: &Path) -> Result<()> {
         return Ok(());
     };
     let list = Path::new(STORE).join("sums");
-    if let Err(error) = download::get(&address, &list, &[]) {
+    if let Err(error) = download::get(BUSYBOX, &address, &list, &[]) {
         console::line(&format!("  not compared with {address}: {error:#}"));
         return Ok(());
     }

@@ -9,6 +9,7 @@ use system::command::{self, CommandLine};
 use system::console;
 use system::net::ChangeListener;
 
+use super::BUSYBOX;
 use super::addressing::{Addressing, Lease, Wanted};
 
 const CARDS: &str = "/sys/class/net";
@@ -179,7 +180,7 @@ fn ask(card: &str) -> Result<Option<Lease>> {
 
 /// Runs one of busybox's programs.
 fn busybox(words: &[String]) -> Result<()> {
-    let mut line = vec!["/bin/busybox".to_owned()];
+    let mut line = vec![BUSYBOX.to_owned()];
     line.extend(words.iter().cloned());
     let ended = command::run(&CommandLine {
         words: line,
