@@ -180,7 +180,9 @@ fn of_a_system_that_is_taken_over_only_what_is_there_is_asked_for() {
     let chosen = adopt(&mut script, &identity).unwrap();
     assert!(chosen.hostname && !chosen.keys && !chosen.host_keys && !chosen.addresses);
     assert!(
-        script.seen.starts_with("Keep the name oldbox? [Y/n]: \nLet in 1 keys"),
+        script
+            .seen
+            .starts_with("Keep the name oldbox? [Y/n]: \nLet in 1 keys"),
         "{}",
         script.seen
     );
