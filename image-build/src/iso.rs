@@ -174,7 +174,7 @@ fn xorriso(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::Arch;
+    use crate::arch::Arch;
 
     #[test]
     fn room_is_empty_lines_behind_the_text() {
