@@ -94,8 +94,8 @@ impl Places {
             fetched: scratch.join("fetched"),
             mounted: scratch.join("medium"),
         };
-        mount::unmount(&places.mounted)?;
-        mount::unmount(&places.fetched)?;
+        mount::unmount_patiently(&places.mounted)?;
+        mount::unmount_patiently(&places.fetched)?;
         Ok(places)
     }
 

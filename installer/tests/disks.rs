@@ -1,6 +1,5 @@
 //! Disks before, a request, disks after.
 
-#[allow(dead_code, reason = "each test uses its part of it")]
 mod common;
 
 use std::fs;

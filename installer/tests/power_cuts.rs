@@ -4,7 +4,6 @@
 //!
 //! `K3OS_POWER_CUTS=50` says at how many points; a few otherwise.
 
-#[allow(dead_code, reason = "each test uses its part of it")]
 mod common;
 
 use std::fs;

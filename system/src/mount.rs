@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -165,6 +167,30 @@ pub fn unmount(target: &Path) -> Result<()> {
         Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
         Err(error) => Err(error).with_context(|| format!("unmounting {}", target.display())),
     }
+}
+
+/// How long a file system may be busy with what passes, such as a process that was just started and has not yet let go of
+/// its parent's files.
+const BUSY: Duration = Duration::from_secs(5);
+/// How often a busy one is tried; the kernel tells nobody when it is free.
+const BUSY_ROUND: Duration = Duration::from_millis(20);
+
+/// Unmounts, waiting a moment where the file system is in use.
+///
+/// # Errors
+/// As [`unmount`]; also when it is still busy after that moment.
+pub fn unmount_patiently(target: &Path) -> Result<()> {
+    let until = Instant::now() + BUSY;
+    loop {
+        match unmount(target) {
+            Err(error) if is_busy(&error) && Instant::now() < until => thread::sleep(BUSY_ROUND),
+            result => return result,
+        }
+    }
+}
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Errno>() == Some(&Errno::EBUSY)
 }
 
 /// Unmounts when it is no longer used, at once out of sight.

@@ -35,7 +35,7 @@ impl<'a> Work<'a> {
     pub(super) fn begin(plan: &'a Plan, scratch: &Path) -> Result<Self> {
         let target = scratch.join("target");
         fs::create_dir_all(&target).with_context(|| format!("making {}", target.display()))?;
-        mount::unmount(&target)?;
+        mount::unmount_patiently(&target)?;
         let lock = lock(&plan.disk)?;
         Ok(Self {
             plan,
@@ -71,7 +71,7 @@ impl<'a> Work<'a> {
     /// Unmounts, which writes everything to disk. Gives what was mounted.
     pub(super) fn unmount(&mut self) -> Result<Option<PathBuf>> {
         if self.mounted.is_some() {
-            mount::unmount(&self.target)?;
+            mount::unmount_patiently(&self.target)?;
         }
         Ok(self.mounted.take())
     }

@@ -24,7 +24,7 @@ impl Drop for Medium {
     fn drop(&mut self) {
         if let Some(folder) = &self.mounted {
             // The next takeover would unmount it as well.
-            let _ = mount::unmount(folder);
+            let _ = mount::unmount_patiently(folder);
         }
     }
 }
@@ -46,7 +46,7 @@ pub fn open(named: &str, scratch: &Path) -> Result<Medium> {
     };
     if !meta.is_dir() {
         let at = scratch.join("medium");
-        mount::unmount(&at)?;
+        mount::unmount_patiently(&at)?;
         if meta.file_type().is_block_device() {
             mount_iso(path, &at)?;
         } else {
