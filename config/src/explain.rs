@@ -3,10 +3,11 @@
 mod hide;
 
 use crate::dump;
-use crate::model::Config;
-use crate::schema::{Field, Kind, Section};
+use crate::model::{Config, K3os};
+use crate::schema::{Field, Kind, Section, find};
 use crate::source::Loaded;
 use serde_json::Value as Json;
+use std::collections::BTreeSet;
 
 /// Whether secrets are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,13 +18,16 @@ pub enum Secrets {
     Shown,
 }
 
-/// One line for each value whose key begins with `prefix` (any spelling of snake_case; empty for all).
+/// One line for each value whose key begins with `prefix`, in any spelling; empty for all. Keys below `k3os` may be named
+/// without it.
 pub fn text(loaded: &Loaded, prefix: &str, secrets: Secrets) -> String {
+    let prefix = canonical(prefix.trim_end_matches('.'));
     let mut lines = String::new();
+    let mut lists = BTreeSet::new();
     for (key, value) in values(&loaded.config, secrets) {
         if key != prefix
             && !key
-                .strip_prefix(prefix)
+                .strip_prefix(prefix.as_str())
                 .is_some_and(|rest| prefix.is_empty() || rest.starts_with(['.', '[']))
         {
             continue;
@@ -34,8 +38,49 @@ pub fn text(loaded: &Loaded, prefix: &str, secrets: Secrets) -> String {
         };
         lines.push_str(&format!("{key}: {value}\n    from {origin}\n"));
         history.for_each(|earlier| lines.push_str(&format!("    in place of {earlier}\n")));
+        if let Some((list, _)) = key.split_once('[')
+            && lists.insert(list.to_owned())
+        {
+            lines.push_str(&replaced(loaded, list));
+        }
     }
     lines
+}
+
+/// What a list or map took the place of, as a whole. ssh keys add up.
+fn replaced(loaded: &Loaded, list: &str) -> String {
+    let earlier = loaded.origins.history(list).iter().rev().skip(1);
+    let line = |origin| format!("    the whole of {list} in place of {origin}\n");
+    match list {
+        "ssh_authorized_keys" => String::new(),
+        _ => earlier.map(line).collect(),
+    }
+}
+
+/// `k3os.serverUrl`, `server_url` → `k3os.server_url`. What is no key stays as it is.
+fn canonical(key: &str) -> String {
+    let known = |fields: &[Field]| find(fields, first_name(key).0).is_some();
+    if known(K3os::FIELDS) && !known(Config::FIELDS) {
+        return format!("k3os.{}", spelled(K3os::FIELDS, key));
+    }
+    spelled(Config::FIELDS, key)
+}
+
+fn spelled(fields: &[Field], key: &str) -> String {
+    let (name, rest) = first_name(key);
+    let Some(field) = find(fields, name) else {
+        return key.to_owned();
+    };
+    match (field.kind, rest.split_once('.')) {
+        (Kind::Section(inner) | Kind::Sections(inner), Some((index, key))) => {
+            format!("{}{index}.{}", field.name, spelled(inner, key))
+        }
+        _ => format!("{}{rest}", field.name),
+    }
+}
+
+fn first_name(key: &str) -> (&str, &str) {
+    key.split_at(key.find(['.', '[']).unwrap_or(key.len()))
 }
 
 /// Every value that is set, by key; items of lists and maps each by their own.
@@ -169,22 +214,55 @@ mod tests {
     }
 
     #[test]
+    fn keys_may_be_named_in_any_spelling() {
+        let yaml = "k3os: {server_url: 'https://s:1', wifi: [{name: w, passphrase: geheim123}]}\n";
+        let loaded = load(&[file("a", yaml)]);
+        for key in [
+            "k3os.serverUrl",
+            "server_url",
+            "K3OS.serverurl",
+            "k3os.server_url.",
+        ] {
+            let found = text(&loaded, key, Secrets::Hidden);
+            assert!(found.starts_with("k3os.server_url: "), "{key}: {found}");
+        }
+        let pass = text(&loaded, "wifi[0].pass", Secrets::Hidden);
+        assert!(
+            pass.starts_with("k3os.wifi[0].passphrase: (hidden)\n"),
+            "{pass}"
+        );
+        assert_eq!(text(&loaded, "nothing", Secrets::Hidden), "");
+    }
+
+    #[test]
+    fn a_replaced_list_is_told_once() {
+        let first = file("a", "run_cmd: [x]\nssh_authorized_keys: [ssh-rsa A]\n");
+        let second = file("b", "run_cmd: [y, z]\nssh_authorized_keys: [ssh-rsa B]\n");
+        let all = text(&load(&[first, second]), "", Secrets::Hidden);
+        let commands = "run_cmd[0]: \"y\"\n    from b:1:11\n    the whole of run_cmd in place of a:1:10\nrun_cmd[1]";
+        assert!(all.contains(commands), "{all}");
+        assert!(!all.contains("of ssh_authorized_keys"), "{all}");
+    }
+
+    #[test]
     fn secrets_in_arguments_variables_and_urls_are_hidden() {
         let yaml = "k3os:\n  k3s_args: [server, --token, geheim, --agent-token=geheim, '--datastore-endpoint=mysql://u:geheim@h/d']\n  \
-                    environment: {https_proxy: 'http://me:geheim@proxy:1', API_TOKEN: geheim}\n";
+                    environment: {https_proxy: 'http://me:geheim@proxy:1', API_TOKEN: geheim, DB_PASS: geheim}\n\
+                    run_cmd: [k3s --token geheim agent]\n";
         let loaded = load(&[file("a", yaml)]);
         let all = text(&loaded, "", Secrets::Hidden);
         assert!(!all.contains("geheim"), "{all}");
         for line in [
             "k3os.k3s_args[3]: \"--agent-token=(hidden)\"",
             "k3os.k3s_args[4]: \"--datastore-endpoint=mysql://(hidden)@h/d\"",
+            "run_cmd[0]: \"k3s --token (hidden) agent\"",
             "k3os.environment[https_proxy]: \"http://(hidden)@proxy:1\"",
         ] {
             assert!(all.contains(line), "{line} is not in {all}");
         }
         assert_eq!(
             text(&loaded, "", Secrets::Shown).matches("geheim").count(),
-            5
+            7
         );
     }
 }

@@ -128,7 +128,7 @@ section! {
         path: String = check::file_path,
             eg "write_files:\n- path: /etc/crontab\n  content: 15 * * * * root ship_logs\n";
         /// Mode in octal; 0644 when not given.
-        permissions: String = check::permissions,
+        permissions: String = check::permissions, also ["permission"],
             eg "write_files:\n- path: /opt/secret\n  permissions: '0600'\n  content: hello\n";
         /// The phases in which to write it (`initrd`, `boot`, `runtime`); all of them when not given.
         phase: Vec<String> = check::phase,

@@ -39,11 +39,15 @@ impl Origins {
 
     /// Forgets the items of a list or map that is being replaced.
     fn forget_items(&mut self, key: &str) {
-        self.0.retain(|known, _| {
-            !known
-                .strip_prefix(key)
-                .is_some_and(|rest| rest.starts_with(['[', '.']))
-        });
+        // Only what begins with the key is looked at: a file may hold thousands of lists.
+        for begin in [format!("{key}."), format!("{key}[")] {
+            let items = self.0.range(begin.clone()..).map(|(known, _)| known);
+            let items: Vec<String> = items
+                .take_while(|known| known.starts_with(&begin))
+                .cloned()
+                .collect();
+            items.iter().for_each(|known| drop(self.0.remove(known)));
+        }
     }
 }
 
@@ -61,7 +65,16 @@ pub struct Reader<'a> {
     source: &'a str,
     key: String,
     report: &'a mut Report,
+    told: usize,
+    /// How many problems are not told, and the worst of them.
+    untold: usize,
+    worst: Severity,
 }
+
+/// Problems that are told of one source. A console takes a second for each hundred.
+const MAX_PROBLEMS: usize = 200;
+/// Characters of a key or message that are told: the values in them may be as large as the source.
+const MAX_TOLD: usize = 400;
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(source: &'a str, report: &'a mut Report) -> Self {
@@ -69,6 +82,23 @@ impl<'a> Reader<'a> {
             source,
             key: String::new(),
             report,
+            told: 0,
+            untold: 0,
+            worst: Severity::Warning,
+        }
+    }
+
+    /// Tells that there was more, when there was.
+    pub(crate) fn finish(self) {
+        if self.untold > 0 {
+            self.report.problems.push(Problem {
+                severity: self.worst,
+                source: self.source.to_owned(),
+                place: None,
+                key: String::new(),
+                message: format!("{} more problems are not shown", self.untold),
+                hint: None,
+            });
         }
     }
 
@@ -122,15 +152,20 @@ impl<'a> Reader<'a> {
         message: String,
         hint: Option<String>,
     ) {
-        let (source, key) = (self.source.to_owned(), self.key.clone());
         self.report.misfits += usize::from(severity == Severity::Error);
+        if self.told == MAX_PROBLEMS {
+            self.untold += 1;
+            self.worst = self.worst.max(severity);
+            return;
+        }
+        self.told += 1;
         self.report.problems.push(Problem {
             severity,
-            source,
+            source: self.source.to_owned(),
             place,
-            key,
-            message,
-            hint,
+            key: short(&self.key),
+            message: short(&message),
+            hint: hint.as_deref().map(short),
         });
     }
 
@@ -190,6 +225,14 @@ impl<'a> Reader<'a> {
             reader.error(entry.place, "there is no such key", hint);
         });
         self.report.misfits -= 1;
+    }
+}
+
+/// The beginning of a long text.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(MAX_TOLD) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

@@ -66,9 +66,10 @@ fn doc(field: &Field) -> String {
         .join("\n")
 }
 
-/// A JSON Schema of configuration files, by which editors complete and check.
+/// A JSON Schema of configuration files, by which editors complete and check. It names keys in snake_case, and takes every
+/// spelling and form that the program takes.
 pub fn json_schema() -> Json {
-    let mut schema = object(Config::FIELDS);
+    let mut schema = object("#", Config::FIELDS);
     if let Json::Object(map) = &mut schema {
         map.insert(
             "$schema".into(),
@@ -79,30 +80,43 @@ pub fn json_schema() -> Json {
     schema
 }
 
-fn object(fields: &[Field]) -> Json {
+/// A section that stands in the schema at `at`, a JSON pointer such as `#/properties/k3os`.
+fn object(at: &str, fields: &[Field]) -> Json {
+    let place = |field: &Field| format!("{at}/properties/{}", field.name);
     let property = |field: &Field| {
-        let mut schema = value(field.kind);
+        let mut schema = value(&place(field), field.kind);
         if let Json::Object(map) = &mut schema {
             map.insert("description".into(), doc(field).into());
         }
         (field.name.to_owned(), schema)
     };
+    let spelled = |field: &Field| (field.pattern(), json!({"$ref": place(field)}));
     let properties: Map<String, Json> = fields.iter().map(property).collect();
-    json!({"type": ["object", "null"], "properties": properties, "additionalProperties": false})
+    let spellings: Map<String, Json> = fields.iter().map(spelled).collect();
+    json!({
+        "type": ["object", "null"],
+        "properties": properties,
+        "patternProperties": spellings,
+        "additionalProperties": false,
+    })
 }
 
-fn value(kind: Kind) -> Json {
+fn value(at: &str, kind: Kind) -> Json {
     let text = json!({"type": ["string", "number", "boolean", "null"]});
     match kind {
         Kind::Text | Kind::Secret | Kind::Content => text,
         Kind::Bool => {
-            json!({"anyOf": [{"type": ["boolean", "null"]}, {"enum": ["true", "false", "yes", "no", "on", "off"]}]})
+            json!({"anyOf": [{"type": ["boolean", "null"]}, {"enum": [0, 1]}, {"type": "string", "pattern": TRUTH}]})
         }
         Kind::TextList => json!({"anyOf": [text, {"type": "array", "items": text}]}),
         Kind::TextMap => json!({"type": ["object", "null"], "additionalProperties": text}),
-        Kind::Section(fields) => object(fields),
+        Kind::Section(fields) => object(at, fields),
         Kind::Sections(fields) => {
-            json!({"anyOf": [object(fields), {"type": "array", "items": object(fields)}]})
+            let one = format!("{at}/anyOf/0");
+            json!({"anyOf": [object(&one, fields), {"type": "array", "items": {"$ref": one}}]})
         }
     }
 }
+
+/// The words that mean yes or no.
+const TRUTH: &str = "^\\s*([tT][rR][uU][eE]|[yY]([eE][sS])?|[oO][nN]|1|[fF][aA][lL][sS][eE]|[nN][oO]?|[oO][fF][fF]|0)\\s*$";

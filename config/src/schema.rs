@@ -79,15 +79,45 @@ impl Field {
     /// for lists and maps, singular or plural.
     pub fn is_named(&self, name: &str) -> bool {
         let name = normal(name);
-        let plural = matches!(
-            self.kind,
-            Kind::TextList | Kind::TextMap | Kind::Sections(_)
-        );
         let own = normal(self.name);
         name == own
             || self.also.iter().any(|other| normal(other) == name)
-            || (plural && singular(&name) == singular(&own))
+            || (self.has_plural() && singular(&name) == singular(&own))
     }
+
+    /// A regular expression (ECMA 262) of the names that mean this key, for the JSON Schema.
+    pub fn pattern(&self) -> String {
+        let own = normal(self.name);
+        let mut names: Vec<_> = self
+            .also
+            .iter()
+            .map(|other| letters(&normal(other)))
+            .collect();
+        names.insert(
+            0,
+            match self.has_plural() {
+                true => format!("{}([sS][_-]*)?", letters(singular(&own))),
+                false => letters(&own),
+            },
+        );
+        format!("^[_-]*({})$", names.join("|"))
+    }
+
+    fn has_plural(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::TextList | Kind::TextMap | Kind::Sections(_)
+        )
+    }
+}
+
+/// A pattern of a name in any case, with any `_` and `-` behind each letter.
+fn letters(name: &str) -> String {
+    let letter = |c: char| match c.to_ascii_uppercase() {
+        upper if upper == c => format!("{c}[_-]*"),
+        upper => format!("[{c}{upper}][_-]*"),
+    };
+    name.chars().map(letter).collect()
 }
 
 /// The key of that name in any spelling.
@@ -212,6 +242,21 @@ mod tests {
             );
         }
         assert!(find(K3os::FIELDS, "data_sourc").is_none());
+    }
+
+    #[test]
+    fn patterns_name_every_spelling() {
+        let pattern = |fields: &[Field], name: &str| find(fields, name).map(Field::pattern);
+        assert_eq!(
+            pattern(K3os::FIELDS, "wifi").as_deref(),
+            Some("^[_-]*([wW][_-]*[iI][_-]*[fF][_-]*[iI][_-]*([sS][_-]*)?)$")
+        );
+        assert_eq!(
+            pattern(crate::model::Install::FIELDS, "tty").as_deref(),
+            Some("^[_-]*([tT][_-]*[tT][_-]*[yY][_-]*)$")
+        );
+        let efi = pattern(crate::model::Install::FIELDS, "force_efi");
+        assert!(efi.is_some_and(|efi| efi.ends_with("|[eE][_-]*[fF][_-]*[iI][_-]*)$")));
     }
 
     #[test]

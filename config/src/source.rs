@@ -61,6 +61,7 @@ pub fn load(sources: &[Source]) -> Loaded {
         if let Some(tree) = tree(source, &mut reader) {
             reader.section(&mut config, &tree);
         }
+        reader.finish();
     }
     config.write_files.iter_mut().for_each(pack_binary);
     Loaded {

@@ -53,6 +53,32 @@ fn the_page_is_not_stale() {
     );
 }
 
+/// What `$ref` points at is there: a schema that points nowhere is refused by editors.
+#[test]
+fn the_schema_points_at_what_it_holds() {
+    fn pointers(schema: &serde_json::Value, found: &mut Vec<String>) {
+        match schema {
+            serde_json::Value::Object(map) => {
+                found.extend(
+                    map.get("$ref")
+                        .and_then(|at| at.as_str())
+                        .map(str::to_owned),
+                );
+                map.values().for_each(|inner| pointers(inner, found));
+            }
+            serde_json::Value::Array(all) => all.iter().for_each(|inner| pointers(inner, found)),
+            _ => {}
+        }
+    }
+    let (schema, mut found) = (reference::json_schema(), Vec::new());
+    pointers(&schema, &mut found);
+    assert!(found.len() >= keys().len(), "{found:?}");
+    for at in found {
+        let there = schema.pointer(at.trim_start_matches('#'));
+        assert!(there.is_some(), "{at} is not in the schema");
+    }
+}
+
 #[test]
 fn the_schema_describes_every_key() {
     let schema = reference::json_schema();

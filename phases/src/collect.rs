@@ -1,5 +1,6 @@
 //! Reads the sources of the configuration, in k3OS's order.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -42,7 +43,9 @@ pub fn collect(root: &Path, cmdline: &str) -> Collected {
     collected.read(root, METADATA_KEYS, SourceKind::AuthorizedKeys);
     collected.read(root, USERDATA, SourceKind::Userdata);
     for name in collected.names(root) {
-        collected.read(root, &format!("{CONFIG_FOLDER}/{name}"), SourceKind::File);
+        let shown = format!("/{CONFIG_FOLDER}/{}", name.to_string_lossy());
+        let path = root.join(CONFIG_FOLDER).join(&name);
+        collected.read_file(&path, &shown, SourceKind::File, false);
     }
     collected
 }
@@ -56,7 +59,7 @@ impl Collected {
     }
 
     /// The names in config.d, in byte order.
-    fn names(&mut self, root: &Path) -> Vec<String> {
+    fn names(&mut self, root: &Path) -> Vec<OsString> {
         let entries = match fs::read_dir(root.join(CONFIG_FOLDER)) {
             Ok(entries) => entries,
             Err(error) if is_absent(&error) => return Vec::new(),
@@ -65,8 +68,8 @@ impl Collected {
                 return Vec::new();
             }
         };
-        let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
-        let mut names: Vec<_> = entries.filter_map(Result::ok).map(name).collect();
+        let entries = entries.filter_map(Result::ok);
+        let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
         names.sort();
         names
     }
@@ -179,6 +182,21 @@ mod tests {
             ["/var/lib/rancher/k3os/config.d/15: warning: is a folder and is not read"]
         );
         assert_eq!(collected.load().config.hostname, "z");
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf_8_is_read() {
+        use std::os::unix::ffi::OsStrExt;
+        let root = tempfile::tempdir().expect("a folder");
+        put(
+            root.path(),
+            "var/lib/rancher/k3os/config.d/10",
+            "hostname: a",
+        );
+        let name = std::ffi::OsStr::from_bytes(b"20\xff");
+        let path = root.path().join(CONFIG_FOLDER).join(name);
+        fs::write(path, "hostname: b").expect("writing a file");
+        assert_eq!(collect(root.path(), "").load().config.hostname, "b");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Lists of ssh keys that are fetched: `github:USER`, `gitlab:USER` or a URL. The last good list is kept, so that a server that
 //! cannot be reached locks nobody out.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,11 +47,9 @@ pub(crate) fn keys_text<'a>(keys: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::from(
         "# Written by k3OS from ssh_authorized_keys. Your own keys: ~/.ssh/authorized_keys\n",
     );
-    for key in keys {
-        if !text.lines().any(|known| known == key) {
-            text.push_str(key);
-            text.push('\n');
-        }
+    let mut known = BTreeSet::new();
+    for key in keys.filter(|key| known.insert(*key)) {
+        text.extend([key, "\n"]);
     }
     text
 }

@@ -41,16 +41,22 @@ const SWITCHES: [&str; 6] = [
 /// Finds the target of a word's key.
 pub(super) fn find_target(key: &str) -> Target {
     let mut path = Vec::new();
-    match key.strip_prefix("k3os.") {
+    let inner = key.split_once('.').filter(|(first, _)| is_k3os(first));
+    match inner.map(|(_, inner)| inner) {
         _ if SWITCHES.contains(&key) => Target::Foreign,
         Some(inner) if is_top_level(inner) => resolve(Config::FIELDS, inner, &mut path),
         Some(inner) => {
             path.push(Part::Key("k3os"));
             resolve(K3os::FIELDS, inner, &mut path)
         }
-        None if is_top_level(key) || key == "k3os" => resolve(Config::FIELDS, key, &mut path),
+        None if is_top_level(key) || is_k3os(key) => resolve(Config::FIELDS, key, &mut path),
         None => Target::Foreign,
     }
+}
+
+/// In any case, as in k3OS.
+fn is_k3os(name: &str) -> bool {
+    name.eq_ignore_ascii_case("k3os")
 }
 
 fn is_top_level(key: &str) -> bool {

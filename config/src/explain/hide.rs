@@ -3,8 +3,22 @@
 /// What stands in place of a secret.
 pub(super) const HIDDEN: &str = "(hidden)";
 
-/// One item of a list of arguments; `before` is the item in front of it, which may be a flag that takes it.
+/// One item of a list of arguments or commands; `before` is the item in front of it, which may be a flag that takes it.
 pub(super) fn argument(before: &str, text: &str) -> String {
+    let (mut before, mut shown) = (before, String::new());
+    for part in text.split_inclusive(char::is_whitespace) {
+        let one = part.trim_end();
+        shown.push_str(&word(before, one));
+        shown.push_str(part.get(one.len()..).unwrap_or_default());
+        before = if one.is_empty() { before } else { one };
+    }
+    shown
+}
+
+fn word(before: &str, text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
     if before.starts_with('-') && !before.contains('=') && names_a_secret(before) {
         return HIDDEN.to_owned();
     }
@@ -52,6 +66,11 @@ fn names_a_secret(name: &str) -> bool {
         "passwd",
         "passphrase",
         "credential",
+        "private_key",
+        "access_key",
+        "api_key",
+        "apikey",
     ];
-    secret.iter().any(|word| name.contains(word)) && !name.ends_with("file")
+    let ends = ["_pass", "_pwd"].iter().any(|end| name.ends_with(end));
+    (ends || secret.iter().any(|word| name.contains(word))) && !name.ends_with("file")
 }

@@ -7,6 +7,7 @@ use crate::reader::Reader;
 use crate::schema::{Kind, Section};
 use crate::tree::{Node, Value};
 use serde_json::Value as Json;
+use std::collections::BTreeSet;
 
 /// ssh keys. Unlike other lists, those of all sources add up: losing a key locks its owner out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,10 +103,11 @@ fn add_texts(list: &mut Vec<String>, nodes: &[Node], check: Check, reader: &mut 
 
 /// Adds each key that fits and is not there yet.
 fn add_keys(list: &mut Vec<String>, nodes: &[Node], check: Check, reader: &mut Reader<'_>) {
+    let mut known: BTreeSet<String> = list.iter().cloned().collect();
     for node in nodes {
         reader.within(&format!("[{}]", list.len()), |reader| {
             let key = read_item(node, check, reader).map(|key| key.trim().to_owned());
-            if let Some(key) = key.filter(|key| !list.contains(key)) {
+            if let Some(key) = key.filter(|key| known.insert(key.clone())) {
                 reader.record(node.place);
                 list.push(key);
             }

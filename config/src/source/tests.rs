@@ -393,3 +393,49 @@ fn a_slip_in_one_key_does_not_cost_the_ssh_keys_of_the_same_file() {
         "{message}"
     );
 }
+
+/// Each of these took a hundred times as long as parsing when its time grew with the square of its length.
+#[test]
+fn long_lists_and_maps_take_no_long_time() {
+    let keys: String = (0..10_000)
+        .map(|n| format!("- ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{n:08} me\n"))
+        .collect();
+    let files: String = (0..4_000)
+        .map(|n| format!("- {{path: /a{n}, phase: [boot]}}\n"))
+        .collect();
+    let labels: Vec<_> = (0..10_000).map(|n| format!("k{n}: v")).collect();
+    let labels = labels.join(", ");
+    let texts = [
+        format!("ssh_authorized_keys:\n{keys}"),
+        format!("write_files:\n{files}"),
+        format!("x: &m {{{labels}}}\nk3os: {{labels: {{<<: *m}}}}"),
+    ];
+    let begin = std::time::Instant::now();
+    texts.iter().for_each(|text| drop(yaml::parse(text)));
+    let parsing = begin.elapsed();
+    let loaded = load(&texts.each_ref().map(|text| file("f", text)));
+    let loading = begin.elapsed() - parsing;
+    assert_eq!(loaded.config.ssh_authorized_keys.0.len(), 10_000);
+    assert_eq!(loaded.config.write_files.len(), 4_000);
+    assert_eq!(loaded.config.k3os.labels.len(), 10_000);
+    assert!(loading < parsing * 15, "{loading:?} after {parsing:?}");
+}
+
+#[test]
+fn a_flood_of_problems_and_a_huge_value_are_told_shortly() {
+    let unknown: String = (0..1000).map(|n| format!("k{n}: 1\n")).collect();
+    let long = format!("hostname: {}\n", "a".repeat(1 << 20));
+    let loaded = load(&[file("f", &unknown), file("g", &long)]);
+    let told = messages(&loaded);
+    assert_eq!(told.len(), 202);
+    assert_eq!(told[200], "f: error: 800 more problems are not shown");
+    assert!(told[201].starts_with("g:1:11: error: hostname: \"aaa") && told[201].len() < 500);
+}
+
+#[test]
+fn the_cmdline_takes_names_in_any_case() {
+    let loaded = load(&[cmdline("K3OS.TOKEN=t HOSTNAME=h")]);
+    assert_eq!(messages(&loaded), [""; 0]);
+    assert_eq!(loaded.config.k3os.token.reveal(), "t");
+    assert_eq!(loaded.config.hostname, "h");
+}

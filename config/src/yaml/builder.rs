@@ -4,7 +4,7 @@ use super::{Document, Remark};
 use crate::problem::Place;
 use crate::tree::{Entry, Node, Scalar, Style, Value};
 use saphyr_parser::{Event, ScalarStyle, Tag};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Deeper nesting than any configuration has; bounds recursion over the tree.
 const MAX_DEPTH: usize = 64;
@@ -67,7 +67,7 @@ impl Builder {
                     value: scalar(&text, style, tag.as_deref()),
                 };
                 self.grow(size_of(&node), place)?;
-                self.add(node, anchor);
+                self.add(node, anchor)?;
             }
             Event::SequenceStart(anchor, _) => {
                 self.open(place, anchor, Content::List(Vec::new()))?
@@ -82,7 +82,7 @@ impl Builder {
                     },
                 )?;
             }
-            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::SequenceEnd | Event::MappingEnd => self.close()?,
             Event::Alias(anchor) => self.alias(anchor, place)?,
             _ => {}
         }
@@ -105,39 +105,31 @@ impl Builder {
         Ok(())
     }
 
-    fn close(&mut self) {
+    fn close(&mut self) -> Result<(), Remark> {
         let Some(Frame {
             place,
             anchor,
             content,
         }) = self.open.pop()
         else {
-            return;
+            return Ok(());
         };
         let value = match content {
             Content::List(items) => Value::List(items),
             Content::Map { entries, .. } => Value::Map(merge_keys(entries)),
         };
-        self.add(Node { place, value }, anchor);
+        self.add(Node { place, value }, anchor)
     }
 
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Remark> {
         let Some(node) = self.anchors.get(&anchor) else {
-            self.add(
-                Node {
-                    place,
-                    value: Value::Null,
-                },
-                0,
-            );
             self.remark(place, "this alias stands inside the value that it repeats");
-            return Ok(());
+            let value = Value::Null;
+            return self.add(Node { place, value }, 0);
         };
-        let size = size_of(node);
-        let copy = node.clone();
+        let (size, copy) = (size_of(node), node.clone());
         self.grow(size, place)?;
-        self.add(copy, 0);
-        Ok(())
+        self.add(copy, 0)
     }
 
     fn grow(&mut self, by: Size, place: Place) -> Result<(), Remark> {
@@ -151,13 +143,15 @@ impl Builder {
         Ok(())
     }
 
-    fn add(&mut self, node: Node, anchor: usize) {
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Remark> {
         if anchor != 0 {
+            // The copy kept for aliases is memory too: anchors may stand inside one another.
+            self.grow(size_of(&node), node.place)?;
             self.anchors.insert(anchor, node.clone());
         }
         let Some(frame) = self.open.last_mut() else {
             self.document.root = Some(node);
-            return;
+            return Ok(());
         };
         match &mut frame.content {
             Content::List(items) => items.push(node),
@@ -170,6 +164,7 @@ impl Builder {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -199,13 +194,14 @@ fn add_entry(entries: &mut Vec<Entry>, key: Option<Node>, value: Node) -> Option
 /// Puts the entries of `<<: *other` behind the map's own, leaving out keys that the map has.
 fn merge_keys(entries: Vec<Entry>) -> Vec<Entry> {
     let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| e.key == "<<");
-    for merge in merges {
-        for entry in merged_entries(merge.value) {
-            if !own.iter().any(|known| known.key == entry.key) {
-                own.push(entry);
-            }
-        }
+    if merges.is_empty() {
+        return own;
     }
+    let mut known: BTreeSet<String> = own.iter().map(|entry| entry.key.clone()).collect();
+    let merged = merges
+        .into_iter()
+        .flat_map(|merge| merged_entries(merge.value));
+    own.extend(merged.filter(|entry| known.insert(entry.key.clone())));
     own
 }
 

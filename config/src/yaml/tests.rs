@@ -90,6 +90,14 @@ fn an_alias_bomb_is_refused() {
     assert!(parse(&text).unwrap_err().message.contains("unfolds"));
 }
 
+/// The copies that are kept for aliases are memory too: here they would be 60 times the text.
+#[test]
+fn anchors_inside_one_another_are_refused() {
+    let open: String = (0..60).map(|level| format!("&a{level} [")).collect();
+    let text = format!("x: {open}'{}'{}\n", "q".repeat(2 << 20), "]".repeat(60));
+    assert!(parse(&text).unwrap_err().message.contains("unfolds"));
+}
+
 #[test]
 fn deep_nesting_is_refused() {
     assert!(parse(&"[".repeat(100_000)).is_err());

@@ -78,6 +78,7 @@ pub fn main(arguments: &ConfigArguments) -> Result<ExitCode> {
         arguments.command.is_none() || !arguments.flags(),
         "a flag such as --boot or --dump and a command such as validate exclude each other; give one of them"
     );
+    arguments.place.check()?;
     match arguments.shown(&cmdline) {
         Some(answer) => {
             print(Stream::Output, &answer.text);
@@ -177,6 +178,16 @@ impl ConfigArguments {
 }
 
 impl Place {
+    /// A folder that is not there has no sources either, and would look like a configuration without a fault.
+    fn check(&self) -> Result<()> {
+        match &self.root {
+            Some(root) if !root.is_dir() => {
+                anyhow::bail!("--root {}: there is no such folder", root.display())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The given command line; none for another root, which has nothing to do with the running kernel.
     fn cmdline(&self) -> Result<String> {
         match (&self.cmdline, &self.root) {
