@@ -45,14 +45,8 @@ fn boot(lab: &mut Lab) -> Result<()> {
     let disk = StateTree::with_release(&lab.dir.join("tree"), &release)?
         .system_config(&config(&lab.setup.key.public))?
         .into_disk(&lab.dir.join("disk"), 6144)?;
+    let spec = lab.spec(lab.setup.artifacts.direct())?.disk(&disk.path);
     lab.disk = Some(disk);
-    start(lab)
-}
-
-/// QEMU ends when the machine restarts: after a restart inside of it, TCG is about half as fast.
-fn start(lab: &mut Lab) -> Result<()> {
-    let spec = lab.spec(lab.setup.artifacts.direct())?.exit_on_reboot();
-    let spec = spec.disk(&lab.state_disk()?.path);
     lab.start(&spec)?;
     let guest = lab.guest()?;
     guest.ssh.wait(READY)?;
@@ -104,12 +98,9 @@ fn reboot(lab: &mut Lab) -> Result<()> {
     let old = guest.boot_id()?;
     // The connection may end before the command's answer comes.
     guest.try_root("reboot")?;
-    let status = lab.machine()?.wait_end(OFF)?;
-    ensure!(status.success(), "restarting: QEMU ended with {status}");
-    start(lab)?;
-    let guest = lab.guest()?;
-    ensure!(guest.boot_id()? != old, "restarting: it is the same boot");
-    guest.root("rm -f /var/lib/term-test/term").map(drop)
+    guest.wait_other_boot(&old, READY)?;
+    guest.root("rm -f /var/lib/term-test/term")?;
+    guest.wait_ready(READY)
 }
 
 fn etc(lab: &mut Lab) -> Result<()> {
