@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::disk::{StateDisk, StateTree};
-use crate::machine::{Net, Spec};
+use crate::machine::{Net, Serial, Spec};
 use crate::suite::{Lab, Scenario};
 
 /// The initrd waits 30 s for a medium that was asked for, and TCG takes its time before.
@@ -65,15 +65,7 @@ fn disk_with(
 /// Boots `spec`, expects `words` in what the console says before the rescue shell, and uses the shell.
 fn rescued(lab: &mut Lab, spec: Spec, words: &[&str]) -> Result<()> {
     let serial = &mut lab.start(&spec.net(Net::NoCard))?.serial;
-    // Before that the kernel repeats its command line, which also holds the words.
-    serial.expect("could not boot", MESSAGE)?;
-    let said = serial.expect("rescue shell", MESSAGE)?;
-    for word in words {
-        ensure!(
-            said.contains(word),
-            "reading the message: '{word}' is not in it:\n{said}"
-        );
-    }
+    told(serial, words, MESSAGE)?;
     serial.send("\r")?;
     serial.expect("rescue# ", MESSAGE)?;
     let answer = serial.run("echo $((6*7)); test -r /proc/cmdline", MESSAGE)?;
@@ -81,5 +73,19 @@ fn rescued(lab: &mut Lab, spec: Spec, words: &[&str]) -> Result<()> {
         answer.status == 0 && answer.text.contains("42"),
         "using the rescue shell: it answered {answer:?}"
     );
+    Ok(())
+}
+
+/// Expects words in what the console says before it offers the rescue shell.
+pub fn told(serial: &Serial, words: &[&str], limit: Duration) -> Result<()> {
+    // Before that the kernel repeats its command line, which also holds the words.
+    serial.expect("could not boot", limit)?;
+    let said = serial.expect("rescue shell", limit)?;
+    for word in words {
+        ensure!(
+            said.contains(word),
+            "reading the message: '{word}' is not in it:\n{said}"
+        );
+    }
     Ok(())
 }

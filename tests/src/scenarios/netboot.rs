@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::broken::told;
 use crate::guest::READY;
 use crate::machine::{Boot, Net, Spec};
 use crate::suite::{Lab, Scenario};
@@ -96,14 +97,5 @@ fn damaged(lab: &mut Lab) -> Result<()> {
 
 /// Expects words in what the console says before the rescue shell.
 fn rescued(lab: &mut Lab, spec: &Spec, words: &[&str]) -> Result<()> {
-    let serial = &mut lab.start(spec)?.serial;
-    serial.expect("could not boot", MESSAGE)?;
-    let said = serial.expect("rescue shell", MESSAGE)?;
-    for word in words {
-        ensure!(
-            said.contains(word),
-            "reading the message: '{word}' is not in it:\n{said}"
-        );
-    }
-    Ok(())
+    told(&lab.start(spec)?.serial, words, MESSAGE)
 }
