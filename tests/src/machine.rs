@@ -22,6 +22,7 @@ pub use ports::Reserved;
 pub use qmp::Qmp;
 pub use serial::Serial;
 pub use spec::{Boot, Net, Ports, Spec};
+pub use transcript::Transcript;
 
 /// How long QEMU may take to open its sockets.
 const START: Duration = Duration::from_secs(20);

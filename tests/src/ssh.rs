@@ -3,11 +3,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::machine::Transcript;
 use crate::tool::{self, text};
 
 /// Pause between two attempts while the machine boots.
@@ -58,6 +60,7 @@ impl Key {
 pub struct Ssh {
     port: u16,
     key: PathBuf,
+    console: Option<Arc<Transcript>>,
 }
 
 /// What a command said.
@@ -84,7 +87,14 @@ impl Ssh {
         Self {
             port,
             key: key.private.clone(),
+            console: None,
         }
+    }
+
+    /// The same login; its waits end when `console` says that the machine is lost.
+    pub fn watching(mut self, console: &Arc<Transcript>) -> Self {
+        self.console = Some(Arc::clone(console));
+        self
     }
 
     /// Runs a shell command.
@@ -149,6 +159,9 @@ impl Ssh {
             let output = self.run_with(command, &[], left.max(RETRY))?;
             if output.status == 0 {
                 return Ok(output.stdout);
+            }
+            if let Some(end) = self.console.as_ref().and_then(|console| console.end()) {
+                bail!("waiting for '{command}' in the machine: {end}");
             }
             if Instant::now() >= deadline {
                 bail!(
@@ -234,5 +247,15 @@ mod tests {
         let ssh = Ssh::new(1, &key);
         assert_eq!(ssh.run("true").unwrap().status, 255);
         assert!(ssh.wait(Duration::ZERO).is_err());
+    }
+
+    #[test]
+    fn a_lost_machine_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let console = Arc::<Transcript>::default();
+        console.push(b"Kernel panic - not syncing: Fatal exception");
+        let ssh = Ssh::new(1, &Key::at(&dir.path().join("id")).unwrap()).watching(&console);
+        let error = ssh.wait(Duration::from_secs(600)).unwrap_err();
+        assert!(format!("{error:#}").contains("panicked"));
     }
 }

@@ -49,6 +49,11 @@ impl Transcript {
         state.cursor = state.text.len();
     }
 
+    /// Why nothing more will come of this machine, with its last lines: a panic that no wait has seen, or its end.
+    pub fn end(&self) -> Option<String> {
+        self.lock().end()
+    }
+
     /// Waits for `needle` after the last match and returns the text up to its end.
     pub fn expect(&self, needle: &str, limit: Duration) -> Result<String> {
         self.expect_any(&[needle], limit).map(|(_, text)| text)
@@ -62,17 +67,8 @@ impl Transcript {
             if let Some(found) = state.take(needles) {
                 return Ok(found);
             }
-            if state.pending().contains(PANIC) {
-                bail!(
-                    "waiting for {needles:?} on the console: the kernel panicked:\n{}",
-                    state.tail()
-                );
-            }
-            if state.closed {
-                bail!(
-                    "waiting for {needles:?} on the console: the machine ended:\n{}",
-                    state.tail()
-                );
+            if let Some(end) = state.end() {
+                bail!("waiting for {needles:?} on the console: {end}");
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -112,6 +108,17 @@ impl State {
         let taken = pending.get(..end)?.to_owned();
         self.cursor += end;
         Some((index, taken))
+    }
+
+    fn end(&self) -> Option<String> {
+        let what = if self.pending().contains(PANIC) {
+            "the kernel panicked"
+        } else if self.closed {
+            "the machine ended"
+        } else {
+            return None;
+        };
+        Some(format!("{what}:\n{}", self.tail()))
     }
 
     fn tail(&self) -> String {
@@ -177,6 +184,7 @@ mod tests {
         );
         console.close();
         assert!(console.expect("login:", LATE).is_err());
+        assert!(console.end().unwrap().contains("panicked"));
         assert!(started.elapsed() < LATE);
     }
 

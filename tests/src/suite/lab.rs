@@ -115,7 +115,8 @@ impl Lab {
     /// The machine seen from inside.
     pub fn guest(&self) -> Result<Guest> {
         let machine = self.machine.as_ref().context("no machine was started")?;
-        Ok(Guest::new(Ssh::new(machine.ports().ssh, &self.setup.key)))
+        let ssh = Ssh::new(machine.ports().ssh, &self.setup.key);
+        Ok(Guest::new(ssh.watching(machine.serial.transcript())))
     }
 
     /// Whether the machine fell to the emulator's own flaw.
