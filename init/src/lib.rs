@@ -8,6 +8,7 @@
 pub mod boot;
 #[cfg(feature = "full")]
 pub mod clock;
+mod first_stage;
 pub mod initrd;
 #[cfg(feature = "full")]
 pub mod local;

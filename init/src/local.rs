@@ -7,17 +7,16 @@ mod kernel;
 mod root;
 
 use std::convert::Infallible;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use config::BootSwitches;
-use system::mount::{self, Flags, Mount};
-use system::{console, power, shell, switch_root};
+use system::mount::{self, Flags};
+use system::{power, switch_root};
 
+use crate::first_stage::{self, CARRIED, RUN};
+use crate::initrd::Mode;
 use crate::initrd::root::SYSROOT;
-use crate::initrd::{CARRIED, MODE_FILE, Mode};
-use crate::rescue;
 use crate::steps::{StepFailure, Steps};
 
 /// The release that this program belongs to: both come from the same archive.
@@ -25,21 +24,13 @@ const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));
 
 /// Runs the first stage as PID 1. It ends in the second stage or in the rescue shell.
 pub fn run() -> ! {
-    rescue::catch_panics();
-    // Its steps stand where the initrd's stand in the boot report.
-    let mut steps = Steps::new("initrd");
-    match boot(&mut steps) {
-        Ok(never) => match never {},
-        Err(failure) => rescue::after_failure(&failure),
-    }
+    first_stage::run(boot)
 }
 
 fn boot(steps: &mut Steps) -> Result<Infallible, StepFailure> {
     steps.required("mounting the kernel's file systems", || {
         mount_kernel_file_systems()?;
-        console::attach();
-        console::use_all();
-        power::catch_ctrl_alt_del()
+        first_stage::take_charge()
     })?;
     let mode = steps.required("reading the kernel command line", || {
         Mode::on_a_board(&BootSwitches::from_cmdline(&power::kernel_cmdline()?))
@@ -57,39 +48,29 @@ fn boot(steps: &mut Steps) -> Result<Infallible, StepFailure> {
         kernel::load(&kernel::FOR_CONTAINERS)
     });
     steps.required("putting the root together", || root::build(VERSION))?;
-    steps.required("entering the root", || enter_root(mode))
+    steps.required("entering the root", || {
+        first_stage::hand_over(mode, || switch_root::pivot(Path::new(SYSROOT), &CARRIED))
+    })
 }
 
 /// A kernel that was started without an initrd has mounted none of them, or /dev alone; behind one they are all there, /run so
 /// that nothing can be started from it.
 fn mount_kernel_file_systems() -> Result<()> {
-    let mounts = [
-        Mount::virtual_fs("proc", "/proc", ""),
-        Mount::virtual_fs("sysfs", "/sys", ""),
-        Mount::virtual_fs("devtmpfs", "/dev", "mode=0755").with_flags(Flags::MS_NOSUID),
-        Mount::virtual_fs("tmpfs", "/run", "mode=0755,size=20%"),
-    ];
     let there = if Path::new("/proc/self").exists() {
         mount::list()?
     } else {
         Vec::new()
     };
-    for wanted in mounts {
+    for wanted in first_stage::kernel_file_systems() {
         let is_there = there.iter().any(|mount| mount.target == wanted.target);
         match is_there {
             false => wanted.perform()?,
-            true if wanted.target == Path::new("/run") => {
+            true if wanted.target == Path::new(RUN) => {
                 let flags = wanted.flags | Flags::MS_REMOUNT;
                 wanted.with_flags(flags).perform()?;
             }
             true => {}
         }
     }
-    fs::create_dir_all("/run/k3os").context("making /run/k3os")
-}
-
-fn enter_root(mode: Mode) -> Result<Infallible> {
-    fs::write(MODE_FILE, mode.name()).with_context(|| format!("writing {MODE_FILE}"))?;
-    switch_root::pivot(Path::new(SYSROOT), &CARRIED)?;
-    shell::exec("/usr/sbin/init", &["/usr/sbin/init"])
+    Ok(())
 }

@@ -9,23 +9,24 @@ pub(crate) mod root;
 mod takeover;
 mod volumes;
 
-use std::fs;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use config::BootSwitches;
 use system::block::Volume;
 use system::loopdev;
 use system::modules::{Loader, device_aliases};
 use system::mount::{Flags, Mount};
 use system::uevent::Listener;
-use system::{console, power, shell, switch_root};
+use system::{console, power, switch_root};
 
+pub use crate::first_stage::MODE_FILE;
 pub use mode::Mode;
 pub use root::{MEDIUM, STATE};
 
-use crate::rescue;
+use crate::first_stage::{self, CARRIED, RUN};
 use crate::steps::{StepFailure, Steps};
 use fetch::{Fetched, Source};
 use root::Parts;
@@ -34,29 +35,17 @@ use volumes::Boot;
 /// What the root needs, whatever the hardware is. The medium's and the state's file systems are loaded when they are
 /// mounted: ext4 alone takes a third of a second under emulation, and a live boot does not need it.
 const ROOT_MODULES: [&str; 2] = ["loop", "squashfs"];
-/// The mounts that go along into the real root.
-pub(crate) const CARRIED: [&str; 4] = ["/proc", "/sys", "/dev", RUN];
-/// Goes along into the real root.
-const RUN: &str = "/run";
-/// Where the second stage finds the mode.
-pub const MODE_FILE: &str = "/run/k3os/mode";
 
 /// Runs the first stage as PID 1. It ends in the second stage or in the rescue shell.
 pub fn run() -> ! {
-    rescue::catch_panics();
-    let mut steps = Steps::new("initrd");
-    match boot(&mut steps) {
-        Ok(never) => match never {},
-        Err(failure) => rescue::after_failure(&failure),
-    }
+    first_stage::run(boot)
 }
 
-fn boot(steps: &mut Steps) -> Result<std::convert::Infallible, StepFailure> {
+fn boot(steps: &mut Steps) -> Result<Infallible, StepFailure> {
     steps.required("mounting the kernel's file systems", || {
-        mount_kernel_file_systems()?;
-        console::attach();
-        console::use_all();
-        power::catch_ctrl_alt_del()
+        let mounts = first_stage::kernel_file_systems();
+        mounts.iter().try_for_each(Mount::perform)?;
+        first_stage::take_charge()
     })?;
     let (switches, wanted, source) = steps.required("reading the kernel command line", || {
         let switches = BootSwitches::from_cmdline(&power::kernel_cmdline()?);
@@ -79,30 +68,12 @@ fn boot(steps: &mut Steps) -> Result<std::convert::Infallible, StepFailure> {
         })
     });
     let fetched = fetched.transpose()?;
-    if let Some(state) = found.state_to_write()
-        && repair::is_needed(&state.device)
-    {
-        steps.optional("repairing the state partition's file system", || {
-            repair::repair(&state.device, Path::new(RUN))
-        });
-    }
+    repair_state(steps, &found);
     let mounted = steps.required("mounting them", || {
         mount_volumes(&found, fetched.as_ref(), &mut loader)
     })?;
-    let writable = found.state_to_write().filter(|_| mounted.state);
-    if let Some(state) = writable
-        && takeover::is_there(Path::new(STATE))
-    {
-        steps.required("moving what belongs to a system that is taken over", || {
-            takeover::go_on(&state.device, Path::new(STATE), &switches)
-        })?;
-    }
-    if let Some(state) = writable
-        && grow::is_wanted(Path::new(STATE))
-    {
-        steps.optional("growing the state partition to the disk's end", || {
-            grow::grow(&state.device, Path::new(STATE))
-        });
+    if let Some(state) = found.state_to_write().filter(|_| mounted.state) {
+        prepare_state(steps, state, &switches)?;
     }
     let squashfs = steps.required("checking the release", || match fetched {
         Some(fetched) => Ok(fetched.squashfs),
@@ -111,19 +82,42 @@ fn boot(steps: &mut Steps) -> Result<std::convert::Infallible, StepFailure> {
     steps.required("putting the root together", || {
         build_root(&found, &squashfs)
     })?;
-    steps.required("entering the root", || enter_root(found.mode))
+    steps.required("entering the root", || {
+        first_stage::hand_over(found.mode, || {
+            switch_root::enter(Path::new(root::SYSROOT), &CARRIED)
+        })
+    })
 }
 
-fn mount_kernel_file_systems() -> Result<()> {
-    let run = "mode=0755,size=20%";
-    let mounts = [
-        Mount::virtual_fs("proc", "/proc", ""),
-        Mount::virtual_fs("sysfs", "/sys", ""),
-        Mount::virtual_fs("devtmpfs", "/dev", "mode=0755").with_flags(Flags::MS_NOSUID),
-        Mount::virtual_fs("tmpfs", "/run", run),
-    ];
-    mounts.iter().try_for_each(Mount::perform)?;
-    fs::create_dir_all("/run/k3os").context("making /run/k3os")
+/// Before it is mounted, where its superblock says that it needs it.
+fn repair_state(steps: &mut Steps, found: &Boot) {
+    if let Some(state) = found.state_to_write()
+        && repair::is_needed(&state.device)
+    {
+        steps.optional("repairing the state partition's file system", || {
+            repair::repair(&state.device, Path::new(RUN))
+        });
+    }
+}
+
+/// What a mounted state partition waits for: the end of a takeover, room that its disk has.
+fn prepare_state(
+    steps: &mut Steps,
+    state: &Volume,
+    switches: &BootSwitches,
+) -> Result<(), StepFailure> {
+    let mounted_at = Path::new(STATE);
+    if takeover::is_there(mounted_at) {
+        steps.required("moving what belongs to a system that is taken over", || {
+            takeover::go_on(&state.device, mounted_at, switches)
+        })?;
+    }
+    if grow::is_wanted(mounted_at) {
+        steps.optional("growing the state partition to the disk's end", || {
+            grow::grow(&state.device, mounted_at)
+        });
+    }
+    Ok(())
 }
 
 /// Loads the drivers of all devices that are there, and listens for those that come. Drivers that fail are told but
@@ -249,10 +243,4 @@ fn build_root(found: &Boot, squashfs: &Path) -> Result<()> {
 fn system_folder() -> Option<PathBuf> {
     let folders = [STATE, MEDIUM].map(|mount| Path::new(mount).join("k3os/system"));
     folders.into_iter().find(|folder| folder.is_dir())
-}
-
-fn enter_root(mode: Mode) -> Result<std::convert::Infallible> {
-    fs::write(MODE_FILE, mode.name()).with_context(|| format!("writing {MODE_FILE}"))?;
-    switch_root::enter(Path::new(root::SYSROOT), &CARRIED)?;
-    shell::exec("/usr/sbin/init", &["/usr/sbin/init"])
 }
