@@ -57,7 +57,6 @@ fn all() -> Vec<Scenario> {
     all.push(rescue_login::scenario());
     all.push(overlay::scenario());
     all.push(takeover::scenario());
-    all.push(takeover::cuts_scenario());
     all.push(power_cuts::scenario());
     all
 }

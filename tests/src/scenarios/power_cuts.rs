@@ -1,7 +1,7 @@
 //! The plug is pulled, many times: in the installation, and in the first boot after it. One disk goes through all of it, so each
-//! installation begins on what the cut before it left. (The cuts of a takeover are beside the takeover.)
+//! installation begins on what the cut before it left.
 //!
-//! `K3OS_POWER_CUTS=52` says how often in all, takeovers included; a few times otherwise, for each costs a boot or two.
+//! `K3OS_POWER_CUTS=50` says how often in all; a few times otherwise, for each costs a boot.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -19,9 +19,7 @@ use crate::suite::{Lab, Scenario};
 use crate::tool::{self, text};
 
 /// How often without being told.
-const FEW: usize = 12;
-/// Installation, first boot, taking a system over, bringing it back.
-const STORIES: usize = 4;
+const FEW: usize = 6;
 const DISK: u64 = 8 << 30;
 const SECTOR: u64 = 512;
 const INSTALLED: Duration = Duration::from_secs(900);
@@ -52,12 +50,12 @@ enum Holds {
     System,
 }
 
-/// How often in each story.
-pub fn cuts() -> usize {
+/// How often in each of the two stories.
+fn cuts() -> usize {
     let told = std::env::var("K3OS_POWER_CUTS").ok();
     told.and_then(|text| text.parse().ok())
         .unwrap_or(FEW)
-        .div_ceil(STORIES)
+        .div_ceil(2)
 }
 
 fn disk(lab: &Lab) -> PathBuf {

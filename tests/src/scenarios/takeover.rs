@@ -1,6 +1,5 @@
 //! A Debian with its own kernel and GRUB becomes k3OS, and back, and for good.
 
-mod cuts;
 mod debian;
 
 use std::path::PathBuf;
@@ -13,7 +12,6 @@ use crate::guest::READY;
 use crate::machine::{Boot, Spec};
 use crate::suite::{Lab, Scenario};
 use crate::tool::{self, text};
-pub use cuts::scenario as cuts_scenario;
 use debian::{Debian, UUID};
 
 /// How long our initrd or Debian's boot or shutdown may take.
@@ -187,18 +185,13 @@ fn moved(lab: &mut Lab) -> Result<()> {
 }
 
 /// As the menu's entry does: the same kernel, initrd and words.
-fn undoing(lab: &Lab) -> Result<Spec> {
+fn brought_back(lab: &mut Lab) -> Result<()> {
     let spec = lab
         .spec(lab.setup.artifacts.direct())?
         .disk(&disk(lab))
         .exit_on_reboot();
     let mut spec = spec.word("k3os.takeover", UUID);
     spec.cmdline.push("k3os.undo_takeover".to_owned());
-    Ok(spec)
-}
-
-fn brought_back(lab: &mut Lab) -> Result<()> {
-    let spec = undoing(lab)?;
     let machine = lab.start(&spec)?;
     machine.serial.expect("The other system is back.", LIMIT)?;
     ended(lab)
