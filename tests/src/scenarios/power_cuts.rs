@@ -51,12 +51,15 @@ enum Holds {
     System,
 }
 
+/// How often the plug shall be pulled.
+pub fn asked() -> usize {
+    let told = std::env::var("K3OS_POWER_CUTS").ok();
+    told.and_then(|text| text.parse().ok()).unwrap_or(FEW)
+}
+
 /// How often in each of the two stories.
 fn cuts() -> usize {
-    let told = std::env::var("K3OS_POWER_CUTS").ok();
-    told.and_then(|text| text.parse().ok())
-        .unwrap_or(FEW)
-        .div_ceil(2)
+    asked().div_ceil(2)
 }
 
 fn disk(lab: &Lab) -> PathBuf {
