@@ -1,5 +1,7 @@
 //! Whole disks and their partitions, as sysfs knows them.
 
+mod serial;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -143,7 +145,7 @@ fn read(name: &str) -> Result<Disk> {
         sector: number(&folder.join("queue/logical_block_size")).unwrap_or(SYSFS_SECTOR),
         read_only: number(&folder.join("ro")) == Some(1),
         model: first_text(&folder, &["device/model", "device/name"]),
-        serial: first_text(&folder, &["serial", "device/serial", "device/wwid"]),
+        serial: serial::of(&folder, &place),
         bus: bus(&place.to_string_lossy()),
         links: links(&device),
         held: is_held(&folder),

@@ -25,6 +25,7 @@ pub mod shell;
 pub mod space;
 pub mod switch_root;
 pub mod tree;
+pub mod tty;
 pub mod uevent;
 pub mod usage;
 

@@ -1,6 +1,7 @@
 //! Virtual machines: started, talked to, and gone when dropped.
 
 mod arguments;
+mod disks;
 mod ports;
 mod qmp;
 mod serial;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use arguments::Files;
+pub use disks::{Bus, serial as disk_serial};
 pub use ports::Reserved;
 pub use qmp::Qmp;
 pub use serial::Serial;
@@ -125,8 +127,10 @@ fn prepare_firmware(spec: &Spec, files: &Files) -> Result<()> {
         if !Path::new(code).exists() {
             bail!("reading {code}: not there; install the package {package}");
         }
-        std::fs::copy(variables, files.uefi_vars())
-            .with_context(|| format!("copying {variables}"))?;
+        let ours = files.uefi_vars(spec);
+        if !ours.exists() {
+            std::fs::copy(variables, ours).with_context(|| format!("copying {variables}"))?;
+        }
     }
     Ok(())
 }

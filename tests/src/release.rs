@@ -62,6 +62,11 @@ impl Artifacts {
         self.named("k3os-rootfs-", ".tar.gz")
     }
 
+    /// The program for any Linux.
+    pub fn program(&self) -> PathBuf {
+        self.named("k3os-", "")
+    }
+
     /// A boot of kernel and initrd without a loader.
     pub fn direct(&self) -> Boot {
         Boot::Direct {

@@ -2,10 +2,12 @@
 
 mod arm;
 mod broken;
+mod buses;
 mod configuration;
 mod connman;
 mod input;
 mod install;
+mod install_interactive;
 mod live;
 mod login;
 mod login_changes;
@@ -15,6 +17,7 @@ mod network;
 mod node;
 pub mod objects;
 mod overlay;
+mod own_iso;
 mod phases;
 mod power_cuts;
 mod recovery;
@@ -22,6 +25,7 @@ mod repair;
 mod rescue_login;
 mod state;
 mod takeover;
+mod uefi_entry;
 mod userdata;
 mod workload;
 
@@ -53,6 +57,10 @@ fn all() -> Vec<Scenario> {
     all.extend(network::scenarios());
     all.extend(media::scenarios());
     all.push(install::scenario());
+    all.push(install_interactive::scenario());
+    all.push(own_iso::scenario());
+    all.push(uefi_entry::scenario());
+    all.push(buses::scenario());
     all.extend(netboot::scenarios());
     all.push(rescue_login::scenario());
     all.push(overlay::scenario());

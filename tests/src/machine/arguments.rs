@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::disks;
 use super::spec::{Boot, Net, Ports, Spec};
 
 /// Files of one running machine, all in its own folder.
@@ -38,9 +39,10 @@ impl Files {
         self.dir.join("qemu.log")
     }
 
-    /// The machine's copy of the UEFI variable store.
-    pub fn uefi_vars(&self) -> PathBuf {
-        self.dir.join("uefi-vars.fd")
+    /// The UEFI variable store: the one that the spec names, else the machine's own.
+    pub fn uefi_vars(&self, spec: &Spec) -> PathBuf {
+        let own = || self.dir.join("uefi-vars.fd");
+        spec.uefi_vars.clone().unwrap_or_else(own)
     }
 }
 
@@ -105,12 +107,14 @@ fn boot(spec: &Spec, files: &Files) -> Vec<String> {
                 spec.processor.uefi().0
             ),
             "-drive".into(),
-            format!("if=pflash,format=raw,file={}", files.uefi_vars().display()),
+            format!(
+                "if=pflash,format=raw,file={}",
+                files.uefi_vars(spec).display()
+            ),
         ],
     }
 }
 
-/// `cache=unsafe`: what the host loses in a crash of its own is of no interest here.
 fn media(spec: &Spec) -> Vec<String> {
     let mut args = Vec::new();
     if let Some(iso) = &spec.cdrom {
@@ -121,13 +125,7 @@ fn media(spec: &Spec) -> Vec<String> {
         ));
         args.extend(strings(spec.processor.cd()));
     }
-    for disk in &spec.disks {
-        args.push("-drive".into());
-        args.push(format!(
-            "if=virtio,format=raw,cache=unsafe,discard=unmap,file={}",
-            disk.display()
-        ));
-    }
+    args.extend(disks::arguments(&spec.disks));
     args
 }
 
@@ -224,6 +222,12 @@ mod tests {
         let line = line(&spec(Boot::Uefi));
         assert!(line.contains("readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"));
         assert!(line.contains("if=pflash,format=raw,file=/d/uefi-vars.fd"));
+    }
+
+    #[test]
+    fn a_variable_store_that_is_named_stays_between_machines() {
+        let line = line(&spec(Boot::Uefi).uefi_vars(Path::new("/kept.fd")));
+        assert!(line.contains("if=pflash,format=raw,file=/kept.fd"));
     }
 
     #[test]

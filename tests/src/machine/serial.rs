@@ -77,16 +77,31 @@ impl Serial {
 
     /// Logs in at the getty's prompt as `user`, who must need no password.
     pub fn login(&mut self, user: &str, limit: Duration) -> Result<()> {
-        // A getty answers an empty line with its prompt again.
-        self.transcript.skip();
-        self.send("\r")?;
-        self.expect("login: ", limit)?;
-        self.send(&format!("{user}\r"))?;
+        self.name(user, limit)?;
         let (asked, _) = self.transcript.expect_any(&["$ ", "Password:"], ANSWER)?;
         if asked == 1 {
             bail!("logging in as {user} on the serial console: it asks for a password");
         }
         Ok(())
+    }
+
+    /// Gives name and password at the getty's prompt; says whether that lets in.
+    pub fn try_password(&mut self, user: &str, password: &str, limit: Duration) -> Result<bool> {
+        self.name(user, limit)?;
+        self.expect("Password:", ANSWER)?;
+        self.send(&format!("{password}\r"))?;
+        let (answer, _) = self
+            .transcript
+            .expect_any(&["$ ", "Login incorrect"], ANSWER)?;
+        Ok(answer == 0)
+    }
+
+    fn name(&mut self, user: &str, limit: Duration) -> Result<()> {
+        // A getty answers an empty line with its prompt again.
+        self.transcript.skip();
+        self.send("\r")?;
+        self.expect("login: ", limit)?;
+        self.send(&format!("{user}\r"))
     }
 
     /// Runs `command` in the shell that reads the console.

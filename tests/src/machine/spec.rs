@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::disks::{Bus, Disk};
 use crate::accel::Accel;
 use crate::processor::Processor;
 
@@ -55,7 +56,9 @@ pub struct Spec {
     /// The CD in the drive.
     pub cdrom: Option<PathBuf>,
     /// Raw disks, in the order the guest sees them.
-    pub disks: Vec<PathBuf>,
+    pub disks: Vec<Disk>,
+    /// UEFI's variables, kept from machine to machine; made when it is not there. Without it each machine begins with empty ones.
+    pub uefi_vars: Option<PathBuf>,
     /// Memory in MiB.
     pub memory_mib: u32,
     /// Virtual processors.
@@ -81,6 +84,7 @@ impl Spec {
             cmdline: vec!["console=tty1".to_owned(), "console=ttyS0".to_owned()],
             cdrom: None,
             disks: Vec::new(),
+            uefi_vars: None,
             memory_mib: 4096,
             cpus: 2,
             net: Net::Offline,
@@ -106,9 +110,21 @@ impl Spec {
         self
     }
 
-    /// Adds a raw disk.
-    pub fn disk(mut self, path: &Path) -> Self {
-        self.disks.push(path.to_owned());
+    /// Adds a raw disk, as hypervisors connect it.
+    pub fn disk(self, path: &Path) -> Self {
+        self.disk_on(path, Bus::Virtio)
+    }
+
+    /// Adds a raw disk on this bus.
+    pub fn disk_on(mut self, path: &Path, bus: Bus) -> Self {
+        let path = path.to_owned();
+        self.disks.push(Disk { path, bus });
+        self
+    }
+
+    /// Keeps UEFI's variables in this file.
+    pub fn uefi_vars(mut self, path: &Path) -> Self {
+        self.uefi_vars = Some(path.to_owned());
         self
     }
 

@@ -72,7 +72,8 @@ fn installed(lab: &mut Lab) -> Result<()> {
     lab.start(&spec)?;
     let guest = lab.guest()?;
     guest.ssh.wait(READY)?;
-    super::expect(&guest, "cat /run/k3os/mode; hostname", "disk\nnetbox")
+    super::expect(&guest, "cat /run/k3os/mode", "disk")?;
+    super::expect(&guest, "hostname", "netbox")
 }
 
 fn missing(lab: &mut Lab) -> Result<()> {

@@ -1,5 +1,6 @@
 //! A Debian with its own kernel and GRUB becomes k3OS, and back, and for good.
 
+mod cuts;
 mod debian;
 
 use std::path::PathBuf;
@@ -16,6 +17,9 @@ use debian::{Debian, UUID};
 
 /// How long our initrd or Debian's boot or shutdown may take.
 const LIMIT: Duration = Duration::from_secs(600);
+/// What our initrd says when it is done.
+const MOVED: &str = "The other system is moved aside. Power off.";
+const BACK: &str = "The other system is back.";
 /// Where our program is found on Debian: in the release on the ISO.
 const PROGRAM: &str = "/mnt/usr/bin/k3os";
 const MOUNT: &str = "mkdir -p /mnt/iso /mnt/usr && mount -o ro /dev/vdb /mnt/iso && \
@@ -31,7 +35,12 @@ pub fn scenario() -> Scenario {
         .check("what_cannot_be_taken_over_is_refused", refused)
         .check("the_plan_is_shown_and_nothing_done", dry_run)
         .check("it_is_taken_back_before_the_boot", undone_at_once)
+        .gate(
+            "a_cut_while_it_is_prepared_changes_nothing",
+            cuts::while_prepared,
+        )
         .gate("it_is_prepared_for_an_image", prepared_for_an_image)
+        .gate("no_cut_while_files_are_moved_loses_any", cuts::while_moved)
         .gate("the_boot_moves_it_aside_and_powers_off", moved)
         .gate("the_menu_s_last_entry_brings_it_back", brought_back)
         .gate(
@@ -178,9 +187,7 @@ fn prepared_for_an_image(lab: &mut Lab) -> Result<()> {
 fn moved(lab: &mut Lab) -> Result<()> {
     let spec = bios(lab)?;
     let machine = lab.start(&spec)?;
-    machine
-        .serial
-        .expect("The other system is moved aside. Power off.", LIMIT)?;
+    machine.serial.expect(MOVED, LIMIT)?;
     ended(lab)
 }
 
@@ -193,7 +200,7 @@ fn brought_back(lab: &mut Lab) -> Result<()> {
     let mut spec = spec.word("k3os.takeover", UUID);
     spec.cmdline.push("k3os.undo_takeover".to_owned());
     let machine = lab.start(&spec)?;
-    machine.serial.expect("The other system is back.", LIMIT)?;
+    machine.serial.expect(BACK, LIMIT)?;
     ended(lab)
 }
 

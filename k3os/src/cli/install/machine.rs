@@ -5,11 +5,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use config::BootSwitches;
 use installer::request::Finish;
 use nix::fcntl::{Flock, FlockArg};
+use system::power::kernel_cmdline;
+use system::tty;
 
 /// Held while an installation writes.
 const LOCK: &str = "/run/k3os/install.lock";
+/// Terminals that are serial lines, of the machine or of its hypervisor.
+const SERIAL: [&str; 4] = ["ttyS", "ttyAMA", "ttyUSB", "hvc"];
 /// How long the last words can be read before the machine starts again, as in k3OS.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -26,14 +31,17 @@ pub(super) fn finish(how: Finish) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The serial line that the questions are answered on: who sits there wants the installed system there too.
+/// The serial line that the questions are answered on, with the speed that this system has it at: who sits there wants the
+/// installed system there too.
 pub(super) fn serial_terminal() -> Option<String> {
-    let path = nix::unistd::ttyname(std::io::stdin()).ok()?;
-    let name = path.strip_prefix("/dev").ok()?.to_str()?;
-    let is_serial = ["ttyS", "ttyAMA", "ttyUSB", "hvc"]
-        .iter()
-        .any(|kind| name.starts_with(kind));
-    is_serial.then(|| name.to_owned())
+    let name = tty::terminals().into_iter().next()?;
+    let is_serial = SERIAL.iter().any(|kind| name.starts_with(kind));
+    let consoles = BootSwitches::from_cmdline(&kernel_cmdline().unwrap_or_default()).consoles;
+    let speed = consoles
+        .into_iter()
+        .find(|console| console.device == name && !console.options.is_empty())
+        .map(|console| format!(",{}", console.options));
+    is_serial.then(|| format!("{name}{}", speed.unwrap_or_default()))
 }
 
 /// The machine's one installation; `None` when another one has it.

@@ -39,7 +39,7 @@ echo 'GRUB_CMDLINE_LINUX="console=ttyS0"' >> "$1/etc/default/grub"
 mkdir -p "$1/srv/db" && echo rows > "$1/srv/db/table"
 echo 'UUID=@UUID@ / ext4 defaults 0 1' > "$1/etc/fstab""#;
 /// Where the partition begins, bytes.
-const START: u64 = 1 << 20;
+pub const START: u64 = 1 << 20;
 /// Bytes of the disk.
 const SIZE: u64 = 6 << 30;
 /// The file system's UUID.
