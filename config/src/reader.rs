@@ -63,6 +63,8 @@ pub(crate) struct Report {
 /// Reads one source.
 pub struct Reader<'a> {
     source: &'a str,
+    /// How the names of sources begin to whose lists and maps this one adds.
+    siblings: Option<&'a str>,
     key: String,
     report: &'a mut Report,
     told: usize,
@@ -80,11 +82,20 @@ impl<'a> Reader<'a> {
     pub(crate) fn new(source: &'a str, report: &'a mut Report) -> Self {
         Self {
             source,
+            siblings: None,
             key: String::new(),
             report,
             told: 0,
             untold: 0,
             worst: Severity::Warning,
+        }
+    }
+
+    /// The same for a part of a source: lists and maps of parts whose names begin so are added to, not replaced.
+    pub(crate) fn beside(self, siblings: &'a str) -> Self {
+        Self {
+            siblings: Some(siblings),
+            ..self
         }
     }
 
@@ -124,10 +135,16 @@ impl<'a> Reader<'a> {
         self.report.origins.set(&self.key, origin);
     }
 
-    /// Notes that the present list or map is replaced as a whole.
-    pub(crate) fn replace(&mut self, place: Place) {
+    /// Notes that the present list or map is given. Tells whether it is thereby replaced as a whole; else it is added to.
+    pub(crate) fn replaces(&mut self, place: Place) -> bool {
+        let earlier = self.report.origins.history(&self.key).last();
+        let is_sibling = |begin| earlier.is_some_and(|origin| origin.source.starts_with(begin));
+        if self.siblings.is_some_and(is_sibling) {
+            return false;
+        }
         self.report.origins.forget_items(&self.key);
         self.record(place);
+        true
     }
 
     /// Reports that the present value does not apply.
@@ -194,7 +211,11 @@ impl<'a> Reader<'a> {
             Value::Null => self.warning(node.place, "is empty; nothing is changed by it", None),
             _ => {
                 let message = format!("expected a map of keys, found {}", node.description());
-                self.error(node.place, message, Some("indent its keys below it".into()));
+                let hint = match self.key.is_empty() {
+                    true => "write KEY: VALUE; only userdata may be a script",
+                    false => "indent its keys below it",
+                };
+                self.error(node.place, message, Some(hint.into()));
             }
         }
     }

@@ -25,9 +25,16 @@ Sources, from the lowest to the highest precedence: `/k3os/system/config.yaml`, 
 `/var/lib/rancher/k3os/config.yaml`, metadata (`/run/config/local_hostname`, `/run/config/ssh/authorized_keys`) and userdata
 (`/run/config/userdata`), which `k3os.data_sources` brings, and the files of `/var/lib/rancher/k3os/config.d` by name.
 A machine that none of them names takes `/run/config/hostname`, the name that its cloud knows it by.
-Userdata is a configuration in YAML or JSON, a script (`#!`) or a program; the last two run in the runtime phase.
+Userdata is a configuration in YAML or JSON, a script (`#!`) or a program; the last two run in the runtime phase. It may also be
+a MIME message (`multipart/mixed`, as terraform's `cloudinit_config` makes it) with parts of type `text/cloud-config` and
+`text/x-shellscript`: their lists and maps add up in the order of the parts, of single values the last one counts. All of
+it may be packed by gzip.
 Sections merge key by key. A list or a map replaces an earlier one as a whole; only ssh keys of all sources add up.
 What is wrong in one source is reported with file, line and column, and everything else applies.
+
+`k3os config validate FILE` (or `-`, or a pipe; `--userdata` for what a cloud shall be given) says what is wrong with it, on any
+Linux and as any user. `--root DIR --cmdline WORDS` makes `validate`, `explain`, `diff`, `--dump` and `--dump-json` read the
+sources below DIR, links inside it too, and nothing else.
 
 Phases: `initrd` (as soon as the file systems are there), `boot` (before the services start), `runtime` (with the services
 running and the network up).

@@ -1,5 +1,6 @@
 //! The sources, and how they become one configuration.
 
+mod multipart;
 mod userdata;
 
 use crate::cmdline;
@@ -57,11 +58,10 @@ pub fn load(sources: &[Source]) -> Loaded {
     let mut report = Report::default();
     let mut config = Config::default();
     for source in sources {
-        let mut reader = Reader::new(&source.name, &mut report);
-        if let Some(tree) = tree(source, &mut reader) {
-            reader.section(&mut config, &tree);
+        match multipart::split(source) {
+            Some(parts) => multipart::read(source, &parts, &mut config, &mut report),
+            None => read(source, &mut config, Reader::new(&source.name, &mut report)),
         }
-        reader.finish();
     }
     config.write_files.iter_mut().for_each(pack_binary);
     Loaded {
@@ -69,6 +69,14 @@ pub fn load(sources: &[Source]) -> Loaded {
         problems: report.problems,
         origins: report.origins,
     }
+}
+
+/// Reads one source into the configuration.
+fn read(source: &Source, config: &mut Config, mut reader: Reader<'_>) {
+    if let Some(tree) = tree(source, &mut reader) {
+        reader.section(config, &tree);
+    }
+    reader.finish();
 }
 
 fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<Node> {
@@ -80,12 +88,16 @@ fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<Node> {
         reader.problem(Severity::Error, None, message, None);
         return None;
     }
-    if source.kind == SourceKind::Userdata
-        && let Some(tree) = userdata::program(&source.bytes)
-    {
-        return Some(tree);
+    if source.kind == SourceKind::Userdata && userdata::is_program(&source.bytes) {
+        return Some(userdata::program(&source.bytes, userdata::PATH));
     }
-    let text = text(&source.bytes, reader);
+    if source.kind == SourceKind::File && multipart::is_message(&source.bytes) {
+        let message = "is a MIME message of several parts, which only userdata may be";
+        let hint = "`k3os config validate --userdata` reads it as that";
+        reader.error(Place::START, message, Some(hint.into()));
+        return None;
+    }
+    let text = text(source, reader);
     match source.kind {
         SourceKind::Cmdline => Some(cmdline::tree(&text, reader)),
         SourceKind::LocalHostname => hostname(&text),
@@ -95,20 +107,20 @@ fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<Node> {
 }
 
 /// The text of a source. What is not text is replaced and reported, so that the rest of it applies.
-fn text(bytes: &[u8], reader: &mut Reader<'_>) -> String {
-    let text = String::from_utf8_lossy(bytes);
+fn text(source: &Source, reader: &mut Reader<'_>) -> String {
+    let text = String::from_utf8_lossy(&source.bytes);
     let text = text.trim_end_matches('\0');
-    match text.find(['\u{fffd}', '\0']) {
-        None => text.to_owned(),
-        Some(at) => {
-            reader.warning(
-                place_of(text, at),
-                "holds bytes that are not UTF-8 text; they are replaced",
-                None,
-            );
-            text.replace('\0', "\u{fffd}")
-        }
-    }
+    let Some(at) = text.find(['\u{fffd}', '\0']) else {
+        return text.to_owned();
+    };
+    let place = place_of(text, at);
+    let key = match source.kind {
+        SourceKind::File | SourceKind::Userdata => yaml::key_at(text, place.line),
+        _ => String::new(),
+    };
+    let message = "holds bytes that are not UTF-8 text; they are replaced";
+    reader.within(&key, |reader| reader.warning(place, message, None));
+    text.replace('\0', "\u{fffd}")
 }
 
 fn place_of(text: &str, at: usize) -> Place {
@@ -124,7 +136,9 @@ fn file(text: &str, reader: &mut Reader<'_>) -> Option<Node> {
     match yaml::parse(text) {
         Ok(document) => {
             for remark in document.remarks {
-                reader.warning(remark.place, remark.message, None);
+                reader.within(&remark.key, |reader| {
+                    reader.warning(remark.place, remark.message, None);
+                });
             }
             document.root
         }
@@ -134,7 +148,7 @@ fn file(text: &str, reader: &mut Reader<'_>) -> Option<Node> {
 
 /// What can be saved of a file that is not YAML as a whole.
 fn parts(text: &str, whole: yaml::Remark, reader: &mut Reader<'_>) -> Option<Node> {
-    let (remarks, hint, root) = match yaml::parse_parts(text) {
+    let (remarks, hint, root) = match yaml::parse_parts(text, &whole) {
         Some(saved) => (
             saved.remarks,
             "this key does not apply; the others of this source do",
@@ -143,7 +157,11 @@ fn parts(text: &str, whole: yaml::Remark, reader: &mut Reader<'_>) -> Option<Nod
         None => (vec![whole], "nothing of this source applies", None),
     };
     for remark in remarks {
-        reader.error(remark.place, remark.message, Some(hint.into()));
+        // Without a key, it is about the file as a whole, the keys of which may apply all the same.
+        let hint = (root.is_none() || !remark.key.is_empty()).then(|| hint.to_owned());
+        reader.within(&remark.key, |reader| {
+            reader.error(remark.place, remark.message, hint)
+        });
     }
     root
 }

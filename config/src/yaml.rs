@@ -8,8 +8,8 @@ mod parts;
 
 use crate::problem::Place;
 use crate::tree::Node;
-use builder::Builder;
-pub use parts::parse_parts;
+use builder::{Builder, Size};
+pub use parts::{key_at, parse_parts};
 use saphyr_parser::{Event, Parser, ScanError};
 
 /// The largest source that is read, in bytes.
@@ -20,8 +20,34 @@ pub const MAX_BYTES: usize = 16 << 20;
 pub struct Remark {
     /// Where.
     pub place: Place,
+    /// The top-level key that it concerns, as it is written; empty where that is not known.
+    pub key: String,
     /// What.
     pub message: String,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why there is a remark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// What is written there.
+    Text,
+    /// An alias whose anchor does not stand before it.
+    Anchor,
+    /// It is nested too deep, or unfolds to too much.
+    Size,
+}
+
+impl Remark {
+    fn new(cause: Cause, place: Place, message: impl Into<String>) -> Self {
+        Self {
+            place,
+            key: String::new(),
+            message: message.into(),
+            cause,
+        }
+    }
 }
 
 /// A parsed text: its tree, `None` when it holds nothing, and what had to be skipped.
@@ -38,8 +64,13 @@ pub struct Document {
 /// # Errors
 /// The first position at which the text is not YAML, is nested too deep or unfolds to too much.
 pub fn parse(text: &str) -> Result<Document, Remark> {
+    parse_sized(text, Size::default()).map(|(document, _)| document)
+}
+
+/// The same, for one of several texts whose trees are kept together: with what there is before it, and with it.
+fn parse_sized(text: &str, size: Size) -> Result<(Document, Size), Remark> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut builder = Builder::default();
+    let mut builder = Builder::new(size);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| scan_error(&error))?;
         let place = Place {
@@ -61,10 +92,11 @@ fn scan_error(error: &ScanError) -> Remark {
         line: marker.line().max(1),
         column: marker.col() + 1,
     };
-    Remark {
-        place,
-        message: format!("this is not YAML: {}", error.info()),
-    }
+    let cause = match error.info().contains("unknown anchor") {
+        true => Cause::Anchor,
+        false => Cause::Text,
+    };
+    Remark::new(cause, place, format!("this is not YAML: {}", error.info()))
 }
 
 #[cfg(test)]

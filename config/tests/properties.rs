@@ -1,8 +1,10 @@
 //! Properties of the parsers and of merging, for inputs that nobody thought of.
 
 use config::cmdline::split;
-use config::{Config, Loaded, Source, SourceKind, load};
+use config::explain::{self, Secrets};
+use config::{Config, Loaded, Secret, Source, SourceKind, load};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 fn source(kind: SourceKind, bytes: &[u8]) -> Source {
     Source {
@@ -44,7 +46,144 @@ fn list_word() -> impl Strategy<Value = (String, String)> {
     ("[a-zA-Z0-9=./:@ -]{1,12}").prop_map(|value| (format!("run_cmd=\"{value}\""), value))
 }
 
+/// A file that sets some of the keys, some of them to nothing.
+#[derive(Debug, Clone)]
+struct Given {
+    hostname: Option<String>,
+    token: Option<String>,
+    silent: Option<bool>,
+    keys: Option<Vec<String>>,
+    commands: Option<Vec<String>>,
+    labels: Option<BTreeMap<String, String>>,
+}
+
+fn given() -> impl Strategy<Value = Given> {
+    use proptest::collection::{btree_map, vec};
+    use proptest::option::of;
+    (
+        of("[a-z]{0,3}"),
+        of("[a-z0-9]{0,3}"),
+        of(any::<bool>()),
+        of(vec("ssh-rsa [a-d]", 0..3)),
+        of(vec("[a-z]{1,3}", 0..3)),
+        of(btree_map("[a-c]", "[a-z]{0,2}", 0..3)),
+    )
+        .prop_map(|(hostname, token, silent, keys, commands, labels)| Given {
+            hostname,
+            token,
+            silent,
+            keys,
+            commands,
+            labels,
+        })
+}
+
+impl Given {
+    /// As a file. JSON is YAML.
+    fn text(&self) -> String {
+        use serde_json::{Map, Value};
+        let map = |entries: [(&str, Option<Value>); 4]| {
+            let set = entries
+                .into_iter()
+                .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+            Value::Object(set.collect::<Map<_, _>>())
+        };
+        let text = |text: &Option<String>| text.clone().map(Value::from);
+        let install = self
+            .silent
+            .map(|silent| serde_json::json!({"silent": silent}));
+        let labels = self.labels.as_ref().map(|labels| serde_json::json!(labels));
+        let k3os = map([
+            ("token", text(&self.token)),
+            ("labels", labels),
+            ("install", install),
+            ("x", None),
+        ]);
+        map([
+            ("hostname", text(&self.hostname)),
+            ("ssh_authorized_keys", self.keys.clone().map(Value::from)),
+            ("run_cmd", self.commands.clone().map(Value::from)),
+            ("k3os", Some(k3os)),
+        ])
+        .to_string()
+    }
+}
+
+/// What the sources give together, by the rules as users read them: the last one that says something counts, ssh keys add up.
+fn merged(all: &[Given]) -> Config {
+    let mut config = Config::default();
+    for given in all {
+        config.hostname = given.hostname.clone().unwrap_or(config.hostname);
+        let token = given.token.as_deref().map(Secret::new);
+        config.k3os.token = token.unwrap_or(config.k3os.token);
+        config.k3os.install.silent = given.silent.unwrap_or(config.k3os.install.silent);
+        config.run_cmd = given.commands.clone().unwrap_or(config.run_cmd);
+        config.k3os.labels = given.labels.clone().unwrap_or(config.k3os.labels);
+        for key in given.keys.iter().flatten() {
+            if !config.ssh_authorized_keys.0.contains(key) {
+                config.ssh_authorized_keys.0.push(key.clone());
+            }
+        }
+    }
+    config
+}
+
+/// Text that a word of the command line can hold in quotes.
+fn quotable() -> impl Strategy<Value = String> {
+    "[a-zA-Z0-9=./:@# '\\\\äß-]{1,10}"
+        .prop_filter("blanks at the ends are cut off in maps", |text| {
+            text.trim() == text
+        })
+}
+
 proptest! {
+    #[test]
+    fn merging_is_what_its_rules_say(all in proptest::collection::vec(given(), 1..5)) {
+        let texts: Vec<_> = all.iter().map(Given::text).collect();
+        let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+        prop_assert_eq!(files(&texts).config, merged(&all));
+    }
+
+    /// Every value that is set has a place, and it is one of a source that was given.
+    #[test]
+    fn every_value_is_explained(all in proptest::collection::vec(given(), 1..4)) {
+        let texts: Vec<_> = all.iter().map(Given::text).collect();
+        let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+        let loaded = files(&texts);
+        let told = explain::text(&loaded, "", Secrets::Shown);
+        let config = &loaded.config;
+        let count = |line: &str| told.lines().filter(|told| told.starts_with(line)).count();
+        prop_assert_eq!(count("run_cmd["), config.run_cmd.len());
+        prop_assert_eq!(count("ssh_authorized_keys["), config.ssh_authorized_keys.0.len());
+        prop_assert_eq!(count("k3os.labels["), config.k3os.labels.len());
+        let says = |empty: bool| usize::from(empty && all.iter().any(|given| given.hostname.is_some()));
+        prop_assert_eq!(count("hostname: \""), usize::from(!config.hostname.is_empty()));
+        prop_assert_eq!(count("hostname: ("), says(config.hostname.is_empty()));
+    }
+
+    /// The command line can say everything that a file can, and means the same by it.
+    #[test]
+    fn the_command_line_means_what_a_file_means(
+        text in quotable(),
+        list in proptest::collection::vec(quotable(), 1..4),
+        names in proptest::collection::btree_map("[a-z./-]{1,6}", quotable(), 0..3),
+        paths in proptest::collection::vec("/[a-z]{1,6}", 0..3),
+        flag in any::<bool>(),
+    ) {
+        let mut words = vec![format!("k3os.token=\"{text}\""), format!("k3os.install.silent={flag}")];
+        words.extend(list.iter().map(|item| format!("\"run_cmd={item}\"")));
+        words.extend(names.iter().map(|(name, value)| format!("k3os.sysctl[{name}]=\"{value}\"")));
+        words.extend(paths.iter().enumerate().rev().map(|(n, path)| format!("write_files[{n}].path={path}")));
+        let files_of: Vec<_> = paths.iter().map(|path| serde_json::json!({"path": path})).collect();
+        let mut file = serde_json::json!({
+            "run_cmd": list,
+            "k3os": {"token": text, "install": {"silent": flag}, "sysctls": names},
+        });
+        file["write_files"] = files_of.into();
+        let cmdline = load(&[source(SourceKind::Cmdline, words.join(" ").as_bytes())]);
+        prop_assert_eq!(cmdline.config, files(&[&file.to_string()]).config);
+    }
+
     #[test]
     fn no_bytes_make_a_source_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         for kind in KINDS {

@@ -4,9 +4,13 @@ mod machine;
 #[cfg(any(test, feature = "recording"))]
 mod recording;
 
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+
+use crate::below::Below;
 
 pub use crate::command::{CommandLine, Ended};
 pub use crate::dbus::Switch;
@@ -14,6 +18,67 @@ pub use crate::durable::Content;
 pub use machine::Machine;
 #[cfg(any(test, feature = "recording"))]
 pub use recording::{Action, Recording};
+
+/// What can only be looked at: every machine, and a folder that stands for one. Paths are absolute.
+pub trait Look {
+    /// See [`Host::read`].
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>>;
+
+    /// See [`Host::list`].
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    fn list(&self, folder: &Path) -> Result<Vec<String>>;
+
+    /// See [`Host::random`].
+    ///
+    /// # Errors
+    /// When the kernel has none.
+    fn random(&self, buffer: &mut [u8]) -> Result<()>;
+}
+
+impl<H: Host + ?Sized> Look for H {
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        Host::read(self, path)
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<String>> {
+        Host::list(self, folder)
+    }
+
+    fn random(&self, buffer: &mut [u8]) -> Result<()> {
+        Host::random(self, buffer)
+    }
+}
+
+impl Look for Below<'_> {
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        present(Below::read(self, path, u64::MAX))
+            .with_context(|| format!("reading {}", path.display()))
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<String>> {
+        let names = present(Below::names(self, folder));
+        let names = names.with_context(|| format!("reading {}", folder.display()))?;
+        let text = |name: &OsString| name.to_string_lossy().into_owned();
+        Ok(names.unwrap_or_default().iter().map(text).collect())
+    }
+
+    fn random(&self, buffer: &mut [u8]) -> Result<()> {
+        Host::random(&Machine, buffer)
+    }
+}
+
+fn present<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
 
 /// A machine to configure. Paths are absolute.
 pub trait Host {

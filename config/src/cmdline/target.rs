@@ -143,3 +143,30 @@ fn misfit(field: &Field, hint: &str) -> Target {
         hint: Some(hint.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the boot reads of the command line must not be told to be unknown, and what is passed over must be read.
+    #[test]
+    fn every_switch_of_the_boot_is_known_and_no_other() {
+        let source = include_str!("switches.rs");
+        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let read: Vec<_> = code
+            .split('"')
+            .filter(|word| word.starts_with("k3os."))
+            .collect();
+        assert!(read.len() > 5, "{read:?}");
+        for word in &read {
+            let is_unknown = matches!(find_target(word), Target::Unknown { .. });
+            assert!(
+                !is_unknown,
+                "{word} is read by the boot and reported as unknown"
+            );
+        }
+        for switch in SWITCHES {
+            assert!(read.contains(&switch), "{switch} is read by nobody");
+        }
+    }
+}

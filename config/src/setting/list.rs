@@ -20,8 +20,9 @@ impl Setting for Vec<String> {
         let Some(nodes) = items(node, "a list of text", reader) else {
             return;
         };
-        reader.replace(node.place);
-        self.clear();
+        if reader.replaces(node.place) {
+            self.clear();
+        }
         add_texts(self, nodes, check, reader);
     }
 
@@ -37,6 +38,12 @@ impl Setting for SshKeys {
         let Some(nodes) = items(node, "a list of text", reader) else {
             return;
         };
+        if nodes.is_empty() && !self.0.is_empty() {
+            let hint =
+                "remove them where they are set, see `k3os config explain ssh_authorized_keys`";
+            let message = "takes no key away: the keys of all sources add up";
+            reader.warning(node.place, message, Some(hint.into()));
+        }
         reader.record(node.place);
         add_keys(&mut self.0, nodes, check, reader);
     }
@@ -53,8 +60,9 @@ impl<S: Section> Setting for Vec<S> {
         let Some(nodes) = items(node, "a list of maps", reader) else {
             return;
         };
-        reader.replace(node.place);
-        self.clear();
+        if reader.replaces(node.place) {
+            self.clear();
+        }
         for node in nodes {
             reader.within(&format!("[{}]", self.len()), |reader| {
                 if let Some(item) = reader.whole_section(node) {

@@ -25,8 +25,9 @@ impl Setting for BTreeMap<String, String> {
                 return;
             }
         };
-        reader.replace(node.place);
-        self.clear();
+        if reader.replaces(node.place) {
+            self.clear();
+        }
         for entry in entries {
             reader.within(&format!("[{}]", entry.key), |reader| {
                 add(self, entry, check, reader)

@@ -1,6 +1,6 @@
 //! Builds the tree from the parser's events, within bounds.
 
-use super::{Document, Remark};
+use super::{Cause, Document, Remark};
 use crate::problem::Place;
 use crate::tree::{Entry, Node, Scalar, Style, Value};
 use saphyr_parser::{Event, ScalarStyle, Tag};
@@ -36,27 +36,34 @@ enum Content {
     },
 }
 
+/// How much trees hold, aliases unfolded.
 #[derive(Default, Clone, Copy)]
-struct Size {
+pub(super) struct Size {
     nodes: usize,
     bytes: usize,
 }
 
 impl Builder {
+    /// Builds a tree beside others of that size.
+    pub(super) fn new(size: Size) -> Self {
+        Self {
+            size,
+            ..Self::default()
+        }
+    }
+
     /// Whether a whole document has been read.
     pub(super) fn is_complete(&self) -> bool {
         self.document.root.is_some()
     }
 
     pub(super) fn remark(&mut self, place: Place, message: impl Into<String>) {
-        self.document.remarks.push(Remark {
-            place,
-            message: message.into(),
-        });
+        let remark = Remark::new(Cause::Text, place, message);
+        self.document.remarks.push(remark);
     }
 
-    pub(super) fn finish(self) -> Document {
-        self.document
+    pub(super) fn finish(self) -> (Document, Size) {
+        (self.document, self.size)
     }
 
     pub(super) fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Remark> {
@@ -91,10 +98,8 @@ impl Builder {
 
     fn open(&mut self, place: Place, anchor: usize, content: Content) -> Result<(), Remark> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(Remark {
-                place,
-                message: format!("nested deeper than {MAX_DEPTH} levels"),
-            });
+            let message = format!("nested deeper than {MAX_DEPTH} levels");
+            return Err(Remark::new(Cause::Size, place, message));
         }
         self.grow(Size { nodes: 1, bytes: 0 }, place)?;
         self.open.push(Frame {
@@ -136,9 +141,11 @@ impl Builder {
         self.size.nodes += by.nodes;
         self.size.bytes += by.bytes;
         if self.size.nodes > MAX_NODES || self.size.bytes > MAX_UNFOLDED {
-            let message =
-                format!("unfolds to more than {MAX_NODES} values or {MAX_UNFOLDED} bytes");
-            return Err(Remark { place, message });
+            let message = format!(
+                "unfolds to more than {MAX_NODES} values or {} MiB, aliases (*NAME) repeating what their anchors hold",
+                MAX_UNFOLDED >> 20
+            );
+            return Err(Remark::new(Cause::Size, place, message));
         }
         Ok(())
     }
@@ -184,8 +191,8 @@ fn add_entry(entries: &mut Vec<Entry>, key: Option<Node>, value: Node) -> Option
             value,
         }),
         Value::List(_) | Value::Map(_) => {
-            let message = "a list or map cannot be a key; the entry is skipped".into();
-            return Some(Remark { place, message });
+            let message = "a list or map cannot be a key; the entry is skipped";
+            return Some(Remark::new(Cause::Text, place, message));
         }
     }
     None

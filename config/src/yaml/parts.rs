@@ -2,7 +2,8 @@
 //!
 //! A slip in one key must not cost the ssh keys that stand in the same file.
 
-use super::{Document, Remark, parse};
+use super::builder::Size;
+use super::{Cause, Document, Remark, parse_sized};
 use crate::problem::Place;
 use crate::tree::{Entry, Node, Value};
 
@@ -11,25 +12,29 @@ const MAX_BYTES: usize = 256 << 10;
 /// Nor are texts of more parts than anybody writes.
 const MAX_PARTS: usize = 200;
 
-/// The parts that are YAML, as one document; a remark for each that is not. `None` when no part is.
-pub fn parse_parts(text: &str) -> Option<Document> {
+/// The parts that are YAML, as one document; a remark for each that is not. `None` when no part is. `whole` is why the text as
+/// a whole is refused. Together the parts may unfold to no more than a whole text.
+pub fn parse_parts(text: &str, whole: &Remark) -> Option<Document> {
     let parts = parts(text);
     if text.len() > MAX_BYTES || !(2..=MAX_PARTS).contains(&parts.len()) {
         return None;
     }
     let mut remarks = Vec::new();
     let mut entries: Vec<Entry> = Vec::new();
+    let mut size = Size::default();
     for part in &parts {
-        match parse_part(part) {
-            Ok(document) => {
+        match parse_part(part, size) {
+            Ok((document, grown)) => {
+                size = grown;
                 remarks.extend(document.remarks);
                 entries.extend(document.root.and_then(into_entries).into_iter().flatten());
             }
-            Err(remark) => remarks.push(Remark {
-                message: format!("{}{}", part.name(), remark.message),
-                ..remark
-            }),
+            Err(remark) => remarks.push(refusal(remark, part, &parts, whole)),
         }
+    }
+    // Each by itself may be small enough; the file is not.
+    if whole.cause == Cause::Size && remarks.iter().all(|remark| remark.cause != Cause::Size) {
+        remarks.insert(0, whole.clone());
     }
     let root = Node {
         place: Place::START,
@@ -42,6 +47,33 @@ pub fn parse_parts(text: &str) -> Option<Document> {
     })
 }
 
+/// The top-level key that a line belongs to, as far as that can be told of a text that may not be YAML; else empty.
+pub fn key_at(text: &str, line: usize) -> String {
+    let parts = parts(text);
+    let part = part_at(&parts, line);
+    part.map(Part::name).unwrap_or_default().to_owned()
+}
+
+fn part_at(parts: &[Part], line: usize) -> Option<&Part> {
+    parts.iter().rfind(|part| part.before < line)
+}
+
+/// Why a part is refused. An alias may only have lost its anchor because the parts are read one by one.
+fn refusal(remark: Remark, part: &Part, parts: &[Part], whole: &Remark) -> Remark {
+    let is_lost = remark.cause == Cause::Anchor && whole.place != remark.place;
+    let is_here = part_at(parts, whole.place.line).is_some_and(|at| at.before == part.before);
+    let refusal = match (is_lost, is_here && whole.cause == Cause::Size) {
+        (false, _) => remark,
+        (true, true) => whole.clone(),
+        (true, false) => Remark::new(Cause::Anchor, remark.place, LOST),
+    };
+    let key = part.name().to_owned();
+    Remark { key, ..refusal }
+}
+
+const LOST: &str = "repeats an anchor (&NAME) that stands outside of this key, which cannot be followed while the whole file \
+                    is refused";
+
 /// Lines that belong together, and how many stand before them.
 struct Part {
     before: usize,
@@ -49,24 +81,15 @@ struct Part {
 }
 
 impl Part {
-    /// `KEY: `, where the part begins with something that may be a key.
-    fn name(&self) -> String {
-        let key = self
-            .text
-            .split([':', '\n'])
-            .next()
-            .unwrap_or_default()
-            .trim();
-        let is_key = !key.is_empty()
-            && key.len() <= 40
+    /// What the part begins with, where that may be a key; else empty.
+    fn name(&self) -> &str {
+        let begin = self.text.split([':', '\n']).next().unwrap_or_default();
+        let key = begin.trim();
+        let is_key = key.len() <= 40
             && key
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-        if is_key {
-            format!("{key}: ")
-        } else {
-            String::new()
-        }
+        if is_key { key } else { "" }
     }
 }
 
@@ -96,14 +119,15 @@ fn parts(text: &str) -> Vec<Part> {
 }
 
 /// Parses a part at its place in the text.
-fn parse_part(part: &Part) -> Result<Document, Remark> {
-    let document = parse(&("\n".repeat(part.before) + &part.text))?;
+fn parse_part(part: &Part, size: Size) -> Result<(Document, Size), Remark> {
+    let (document, size) = parse_sized(&("\n".repeat(part.before) + &part.text), size)?;
     match &document.root {
-        Some(root) if !matches!(root.value, Value::Map(_)) => Err(Remark {
-            place: root.place,
-            message: "this is not YAML: expected KEY: VALUE".into(),
-        }),
-        _ => Ok(document),
+        Some(root) if !matches!(root.value, Value::Map(_)) => Err(Remark::new(
+            Cause::Text,
+            root.place,
+            "this is not YAML: expected KEY: VALUE",
+        )),
+        _ => Ok((document, size)),
     }
 }
 
@@ -117,9 +141,14 @@ fn into_entries(node: Node) -> Option<Vec<Entry>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::yaml::parse;
+
+    fn parts_of(text: &str) -> Option<Document> {
+        parse_parts(text, &parse(text).expect_err("a text that is refused"))
+    }
 
     fn keys(text: &str) -> Vec<(String, usize)> {
-        let root = parse_parts(text).and_then(|document| document.root);
+        let root = parts_of(text).and_then(|document| document.root);
         let entries = root.and_then(into_entries).unwrap_or_default();
         entries
             .into_iter()
@@ -142,13 +171,14 @@ mod tests {
                 key("run_cmd", 9)
             ]
         );
-        let remarks = parse_parts(text)
+        let remarks = parts_of(text)
             .map(|document| document.remarks)
             .unwrap_or_default();
         assert_eq!(remarks.len(), 1);
         assert!((6..=9).contains(&remarks[0].place.line), "{remarks:?}");
+        assert_eq!(remarks[0].key, "k3os");
         assert!(
-            remarks[0].message.starts_with("k3os: this is not YAML"),
+            remarks[0].message.starts_with("this is not YAML"),
             "{remarks:?}"
         );
     }
@@ -158,14 +188,47 @@ mod tests {
         let text = "hostname: h\nwhat\nrun_cmd: [a]\n";
         assert_eq!(keys(text), [key("hostname", 1), key("run_cmd", 3)]);
         assert_eq!(
-            parse_parts(text).map(|document| document.remarks.len()),
+            parts_of(text).map(|document| document.remarks.len()),
             Some(1)
         );
     }
 
     #[test]
     fn nothing_is_saved_of_one_part_or_of_a_second_document() {
-        assert!(parse_parts("{\"a\": [1\n").is_none());
+        assert!(parts_of("{\"a\": [1\n").is_none());
         assert_eq!(keys("---\na: 1\nb: [\n---\nc: 3\n"), [key("a", 2)]);
+    }
+
+    #[test]
+    fn every_line_has_its_key() {
+        let text = "# x\nhostname: h\nrun_cmd:\n- a\n\n- b\n\"k3os\": {}\n";
+        let keys: Vec<_> = (1..=7).map(|line| key_at(text, line)).collect();
+        assert_eq!(
+            keys,
+            [
+                "", "hostname", "run_cmd", "run_cmd", "run_cmd", "run_cmd", ""
+            ]
+        );
+    }
+
+    /// Each part is below the bound; 200 of them would take 12 GiB.
+    #[test]
+    fn the_parts_together_are_bounded() {
+        let scalar = "q".repeat(900);
+        let part = |n: usize| {
+            let tens = ["*a"; 32].join(",");
+            let more = ["*b"; 32].join(",");
+            let most = ["*c"; 32].join(",");
+            format!("x{n}: [&a {scalar}, &b [{tens}], &c [{more}], &d [{most}]]\n")
+        };
+        let text: String = (0..40).map(part).collect();
+        let document = parts_of(&(text + "hostname: h\n")).expect("some parts");
+        let refused = document.remarks.iter().filter(|r| r.cause == Cause::Size);
+        assert!(refused.count() >= 37, "{}", document.remarks.len());
+        let entries = document.root.and_then(into_entries).expect("a map");
+        assert_eq!(
+            entries.last().map(|entry| entry.key.as_str()),
+            Some("hostname")
+        );
     }
 }
