@@ -15,6 +15,9 @@ const RETRY: Duration = Duration::from_millis(500);
 /// The longest a command may take unless said otherwise.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// The longest a server may take until it answers.
+const CONNECT: Duration = Duration::from_secs(15);
+
 /// A key pair in files.
 #[derive(Clone, Debug)]
 pub struct Key {
@@ -58,6 +61,7 @@ impl Key {
 pub struct Ssh {
     port: u16,
     key: PathBuf,
+    slowness: u32,
 }
 
 /// What a command said.
@@ -84,7 +88,18 @@ impl Ssh {
         Self {
             port,
             key: key.private.clone(),
+            slowness: 1,
         }
+    }
+
+    /// Makes every limit so many times as long.
+    pub fn slower(self, slowness: u32) -> Self {
+        Self { slowness, ..self }
+    }
+
+    /// What a limit is for this machine.
+    pub fn patience(&self, limit: Duration) -> Duration {
+        limit * self.slowness
     }
 
     /// Runs a shell command.
@@ -94,6 +109,10 @@ impl Ssh {
 
     /// Runs a shell command with standard input and a time limit.
     pub fn run_with(&self, command: &str, input: &[u8], limit: Duration) -> Result<Output> {
+        self.run_within(command, input, self.patience(limit))
+    }
+
+    fn run_within(&self, command: &str, input: &[u8], limit: Duration) -> Result<Output> {
         let mut child = self
             .client(limit)
             .arg("rancher@127.0.0.1")
@@ -143,10 +162,11 @@ impl Ssh {
 
     /// Repeats `command` until it succeeds; for what gives no notice. Returns its standard output.
     pub fn wait_for(&self, command: &str, limit: Duration) -> Result<String> {
+        let limit = self.patience(limit);
         let deadline = Instant::now() + limit;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let output = self.run_with(command, &[], left.max(RETRY))?;
+            let output = self.run_within(command, &[], left.max(RETRY))?;
             if output.status == 0 {
                 return Ok(output.stdout);
             }
@@ -198,18 +218,19 @@ impl Ssh {
         for option in OPTIONS {
             command.args(["-o", option]);
         }
+        let connect = self.patience(CONNECT).as_secs();
+        command.args(["-o", &format!("ConnectTimeout={connect}")]);
         command
     }
 }
 
 /// A new machine has new host keys at every run; and a hung one must not hang the test.
-const OPTIONS: [&str; 8] = [
+const OPTIONS: [&str; 7] = [
     "BatchMode=yes",
     "IdentitiesOnly=yes",
     "StrictHostKeyChecking=no",
     "UserKnownHostsFile=/dev/null",
     "LogLevel=ERROR",
-    "ConnectTimeout=15",
     "ServerAliveInterval=10",
     "ServerAliveCountMax=6",
 ];
@@ -234,5 +255,23 @@ mod tests {
         let ssh = Ssh::new(1, &key);
         assert_eq!(ssh.run("true").unwrap().status, 255);
         assert!(ssh.wait(Duration::ZERO).is_err());
+    }
+
+    #[test]
+    fn a_slower_machine_gets_more_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = Key::at(&dir.path().join("id")).unwrap();
+        let ssh = Ssh::new(1, &key).slower(3);
+        assert_eq!(
+            ssh.patience(Duration::from_secs(5)),
+            Duration::from_secs(15)
+        );
+        let client = ssh.client(Duration::from_secs(7));
+        let words: Vec<_> = client
+            .get_args()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        assert_eq!(words[0], "7");
+        assert!(words.iter().any(|word| word == "ConnectTimeout=45"));
     }
 }

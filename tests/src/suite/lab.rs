@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -115,7 +116,14 @@ impl Lab {
     /// The machine seen from inside.
     pub fn guest(&self) -> Result<Guest> {
         let machine = self.machine.as_ref().context("no machine was started")?;
-        Ok(Guest::new(Ssh::new(machine.ports().ssh, &self.setup.key)))
+        let ssh = Ssh::new(machine.ports().ssh, &self.setup.key);
+        let slowness = self.setup.artifacts.processor.slowness();
+        Ok(Guest::new(ssh.slower(slowness)))
+    }
+
+    /// What a limit is for machines of this processor; waits over ssh know it by themselves.
+    pub fn patience(&self, limit: Duration) -> Duration {
+        limit * self.setup.artifacts.processor.slowness()
     }
 
     /// Whether the machine fell to the emulator's own flaw.
