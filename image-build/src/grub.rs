@@ -202,4 +202,16 @@ mod tests {
         let arm = menu(Arch::Arm64, "v1.2.3");
         assert!(arm.contains("console=ttyAMA0,115200") && !arm.contains("serial --unit"));
     }
+
+    #[test]
+    fn a_disk_for_arm_is_booted_by_uefi_from_the_same_partition() {
+        let core = Core::EfiDisk;
+        assert_eq!(core.format(Arch::Arm64), "arm64-efi");
+        assert_eq!(core.modules(Arch::Arm64), ("arm64-efi", EFI_MODULES));
+        assert_eq!(core.prefix(), Core::BiosDisk.prefix());
+        // Names that the installer knows (installer/src/processor.rs).
+        let names = (Arch::Arm64.disk_efi(), Arch::Arm64.removable_efi());
+        assert_eq!(names, ("grubaa64.efi", "BOOTAA64.EFI"));
+        assert!(!Arch::Arm64.has_bios());
+    }
 }

@@ -17,7 +17,7 @@ const ATTRIBUTES: [u8; 4] = [7, 0, 0, 0];
 /// LOAD_OPTION_ACTIVE.
 const ACTIVE: [u8; 4] = [1, 0, 0, 0];
 const NAME: &str = "k3OS";
-const PROGRAM: &str = "\\EFI\\BOOT\\BOOTX64.EFI";
+const FOLDER: &str = "\\EFI\\BOOT\\";
 
 /// The EFI system partition, as the firmware finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Partition {
     pub length: u64,
     /// Its own GUID, as on the disk.
     pub id: [u8; 16],
+    /// The program's name in `/EFI/BOOT`.
+    pub program: &'static str,
 }
 
 /// Makes the entry, or changes that of an earlier installation, and puts it in front.
@@ -96,7 +98,7 @@ fn device_path(partition: &Partition) -> Vec<u8> {
     path.extend(partition.id);
     // A GUID partition table, known by a GUID.
     path.extend([2, 2]);
-    let file = utf16(PROGRAM);
+    let file = utf16(&format!("{FOLDER}{}", partition.program));
     path.extend([4, 4]);
     path.extend(
         u16::try_from(file.len() + 4)
@@ -159,6 +161,7 @@ mod tests {
         start: 6144,
         length: 1_048_576,
         id: [0xab; 16],
+        program: "BOOTX64.EFI",
     };
 
     #[test]
@@ -173,6 +176,18 @@ mod tests {
         assert!(option.ends_with(&[0x7f, 0xff, 4, 0]));
         assert_eq!(option.len(), 16 + 94);
         assert_eq!(description(&option), "k3OS");
+    }
+
+    #[test]
+    fn arm_names_its_own_program() {
+        let arm = Partition {
+            program: "BOOTAA64.EFI",
+            ..PARTITION
+        };
+        let option = load_option(&arm);
+        let path = utf16("\\EFI\\BOOT\\BOOTAA64.EFI");
+        assert_eq!(option[58..62], [4, 4, 50, 0]);
+        assert_eq!(option[62..62 + path.len()], path);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use system::mount::{self, MountInfo};
 
 use crate::layout::STATE_LABEL;
 use crate::manifest::Release;
+use crate::processor::Processor;
 use crate::selector::Selector;
 
 /// How the machine was started.
@@ -72,6 +73,8 @@ pub struct Facts {
     pub release: Result<Release, String>,
     /// How the machine was started.
     pub firmware: Firmware,
+    /// What it runs on.
+    pub processor: Processor,
 }
 
 impl DiskFacts {
@@ -124,6 +127,7 @@ impl Facts {
             } else {
                 Firmware::Bios
             },
+            processor: Processor::OWN,
         }
     }
 
@@ -222,7 +226,7 @@ fn disk_under(folder: &Path, mounts: &[MountInfo]) -> Option<PathBuf> {
 #[cfg(test)]
 pub(crate) mod examples {
     use super::*;
-    use crate::manifest::{NEEDED, ReleaseFile};
+    use crate::manifest::ReleaseFile;
 
     pub fn disk(device: &str, size: u64) -> DiskFacts {
         DiskFacts {
@@ -246,6 +250,10 @@ pub(crate) mod examples {
     }
 
     pub fn release() -> Release {
+        release_for(Processor::Amd64)
+    }
+
+    pub fn release_for(processor: Processor) -> Release {
         let file = |name: &&str| ReleaseFile {
             name: (*name).into(),
             size: 30 << 20,
@@ -253,9 +261,10 @@ pub(crate) mod examples {
         };
         Release {
             version: "v1.2.3".into(),
+            processor,
             folder: "/k3os/system/releases/v1.2.3".into(),
             disk: Some("/dev/sr0".into()),
-            files: NEEDED.iter().map(file).collect(),
+            files: processor.needed().iter().map(file).collect(),
         }
     }
 
@@ -265,6 +274,7 @@ pub(crate) mod examples {
             named_wrong: None,
             release: Ok(release()),
             firmware: Firmware::Bios,
+            processor: Processor::Amd64,
         }
     }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 use system::gpt;
 
 use crate::manifest::Release;
+use crate::processor::Processor;
 
 const MIB: u64 = 1 << 20;
 /// Where GRUB for BIOS lies, bytes.
@@ -20,7 +21,7 @@ pub const LEAST_DISK: u64 = 2_000_000_000;
 pub const STATE_LABEL: &str = "K3OS_STATE";
 /// The label of the EFI system partition, as in k3OS.
 pub const ESP_LABEL: &str = "K3OS_GRUB";
-/// The number of the state partition. GRUB's core image looks for it by this number.
+/// The number of the state partition, on disks without a partition for BIOS as well. GRUB's core image looks for it by this number.
 pub const STATE_NUMBER: u32 = 3;
 
 /// What a partition is for.
@@ -69,9 +70,9 @@ pub struct Slice {
 }
 
 /// Divides a disk of this many bytes; it must have at least [`least_size`].
-pub fn divide(disk: u64) -> [Slice; 3] {
+pub fn divide(disk: u64, processor: Processor) -> Vec<Slice> {
     let bios = MIB;
-    let esp = bios + BIOS_SIZE;
+    let esp = bios + if processor.has_bios() { BIOS_SIZE } else { 0 };
     let state = esp + ESP_SIZE;
     let end = disk.saturating_sub(TAIL) / MIB * MIB;
     let slice = |number, role, start, size| Slice {
@@ -80,11 +81,16 @@ pub fn divide(disk: u64) -> [Slice; 3] {
         start,
         size,
     };
-    [
-        slice(1, Role::BiosBoot, bios, BIOS_SIZE),
-        slice(2, Role::Esp, esp, ESP_SIZE),
-        slice(STATE_NUMBER, Role::State, state, end.saturating_sub(state)),
-    ]
+    let loader = slice(1, Role::BiosBoot, bios, BIOS_SIZE);
+    let mut slices = Vec::from_iter(processor.has_bios().then_some(loader));
+    slices.push(slice(2, Role::Esp, esp, ESP_SIZE));
+    slices.push(slice(
+        STATE_NUMBER,
+        Role::State,
+        state,
+        end.saturating_sub(state),
+    ));
+    slices
 }
 
 /// The smallest disk for a release: two of them must fit beside one another, and data.
@@ -105,8 +111,8 @@ mod tests {
     #[test]
     fn partitions_are_aligned_and_fill_the_disk() {
         let disk = 8_000_000_000;
-        let slices = divide(disk);
-        for slice in slices {
+        let slices = divide(disk, Processor::Amd64);
+        for slice in &slices {
             assert!(slice.start.is_multiple_of(MIB) && slice.size.is_multiple_of(MIB));
         }
         for pair in slices.windows(2) {
@@ -115,6 +121,15 @@ mod tests {
         let end = slices[2].start + slices[2].size;
         assert!(end <= disk - MIB && end > disk - 3 * MIB);
         assert!(slices[1].size >= 512 * MIB);
+    }
+
+    #[test]
+    fn arm_has_no_partition_for_bios_and_keeps_the_others_numbers() {
+        let slices = divide(8_000_000_000, Processor::Arm64);
+        let numbers: Vec<(u32, Role)> = slices.iter().map(|s| (s.number, s.role)).collect();
+        assert_eq!(numbers, [(2, Role::Esp), (STATE_NUMBER, Role::State)]);
+        assert_eq!(slices[0].start, MIB);
+        assert_eq!(slices[0].start + slices[0].size, slices[1].start);
     }
 
     #[test]

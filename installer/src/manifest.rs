@@ -9,21 +9,14 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::processor::Processor;
+
 /// The name of the manifest in a release's folder.
 pub const NAME: &str = "manifest.json";
 /// How much is read at a time.
 pub const CHUNK: usize = 1 << 20;
 /// A manifest larger than this is none.
 const MOST: u64 = 1 << 20;
-/// What a release must have to be put onto a disk.
-pub const NEEDED: [&str; 6] = [
-    "vmlinuz",
-    "initrd",
-    "rootfs.squashfs",
-    "grub/boot.img",
-    "grub/core.img",
-    "grub/grubx64.efi",
-];
 
 /// `manifest.json`, as far as it is needed here.
 #[derive(Debug, Clone, Deserialize)]
@@ -54,6 +47,8 @@ pub struct ReleaseFile {
 pub struct Release {
     /// Its version, e.g. `v0.30.0`.
     pub version: String,
+    /// What it runs on.
+    pub processor: Processor,
     /// Where it lies.
     pub folder: PathBuf,
     /// The disk it lies on; `None` when it is not on one.
@@ -103,6 +98,7 @@ impl Release {
         }
         Ok(Self {
             version: manifest.version,
+            processor: Processor::of(files.iter().map(|file| file.name.as_str())),
             folder: folder.to_path_buf(),
             disk: None,
             files,
@@ -117,7 +113,8 @@ impl Release {
     /// Those of the needed files that the manifest does not name.
     pub fn missing(&self) -> Vec<&'static str> {
         let known = |name: &&str| self.files.iter().any(|file| file.name == *name);
-        NEEDED.into_iter().filter(|name| !known(name)).collect()
+        let needed = self.processor.needed().iter().copied();
+        needed.filter(|name| !known(name)).collect()
     }
 
     /// Where a file lies.
@@ -211,6 +208,16 @@ mod tests {
                 "grub/grubx64.efi"
             ]
         );
+    }
+
+    #[test]
+    fn a_release_for_arm_needs_nothing_for_a_bios() {
+        let text = format!(
+            r#"{{"version":"v1","files":{{"grub/grubaa64.efi":{{"sha256":"{ABC}","size":3}}}}}}"#
+        );
+        let release = Release::parse(&text, Path::new("/r")).unwrap();
+        assert_eq!(release.processor, Processor::Arm64);
+        assert_eq!(release.missing(), ["vmlinuz", "initrd", "rootfs.squashfs"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::facts::Facts;
 use crate::grub;
 use crate::layout;
 use crate::manifest::Release;
+use crate::processor::Processor;
 use crate::refusal::Refusal;
 use crate::request::{Finish, Request};
 use crate::settings::Settings;
@@ -53,7 +54,7 @@ pub fn plan(request: &Request, facts: &Facts, settings: &Settings) -> Result<Pla
     let mut refusals = unsupported(request);
     let release = match &facts.release {
         Ok(release) => {
-            refusals.extend(incomplete(release));
+            refusals.extend(unfit(release, facts.processor));
             release
         }
         Err(error) => {
@@ -87,7 +88,15 @@ fn unsupported(request: &Request) -> Vec<Refusal> {
     refusals
 }
 
-pub(crate) fn incomplete(release: &Release) -> Option<Refusal> {
+/// Why this release cannot be put onto a disk of a machine with this processor.
+pub(crate) fn unfit(release: &Release, processor: Processor) -> Option<Refusal> {
+    if release.processor != processor {
+        let (theirs, own) = (release.processor.name(), processor.name());
+        return Some(Refusal::new(
+            format!("the release is for {theirs}, and this machine is {own}"),
+            format!("use the released ISO for {own}"),
+        ));
+    }
     let missing = release.missing();
     let what = format!(
         "the release in {} lacks {}",

@@ -8,8 +8,10 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{
-    At, DISK, Disk, check_release, install, plan, quiet, ready, release, request, run, text,
+    At, DISK, Disk, check_release, install, plan, quiet, ready, release, release_for, request, run,
+    text,
 };
+use installer::Processor;
 use installer::grub::{Environment, UNFINISHED};
 use system::{disk, gpt};
 
@@ -60,6 +62,27 @@ fn a_disk_with_sectors_of_4096_bytes_becomes_one_too() {
     let (disk, release) = (Disk::new(DISK, 4096), release("v1.0.0"));
     install(&disk, release.path(), &mut quiet()).unwrap();
     check_installed(&disk, 4096, "v1.0.0");
+}
+
+#[test]
+fn a_disk_for_arm_has_a_loader_for_uefi_alone() {
+    if !ready() {
+        return;
+    }
+    let release = release_for(Processor::Arm64, "v1.0.0");
+    let disk = Disk::new(DISK, 512);
+    install(&disk, release.path(), &mut quiet()).unwrap();
+    let entries = gpt::read(&disk.device, 512).unwrap().expect("a table");
+    let kinds: Vec<_> = entries.iter().map(|e| (e.number, e.kind)).collect();
+    assert_eq!(kinds, [(2, gpt::EFI_SYSTEM), (3, gpt::LINUX_DATA)]);
+    run("e2fsck", &["-fn", text(&disk.partition(3))]);
+    run("fsck.vfat", &["-n", text(&disk.partition(2))]);
+    let first = disk.head(512);
+    assert!(first[..446].iter().all(|byte| *byte == 0));
+    assert_eq!((first[450], first[511]), (0xee, 0xaa));
+    let esp = fs::read(disk.partition(2)).unwrap();
+    let name = b"BOOTAA64EFI";
+    assert!(esp.windows(name.len()).any(|window| window == name));
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn measure(options: &Options, setup: &Setup, dir: &Path) -> Result<Measured> {
     let release = setup.release()?;
     let kernel = kernel(&release)?;
     let install = install::measure(&release.dir(), dir)?;
-    let root = Root::prepare(&kernel)?;
+    let root = Root::prepare(&kernel, setup.artifacts.processor)?;
     let k3os = k3os::subject(setup, dir)?;
     // The reference starts Kubernetes by the unit that our machine wrote for itself.
     let say = Progress {

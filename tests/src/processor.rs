@@ -31,6 +31,11 @@ impl Processor {
         }
     }
 
+    /// Whether its machines have a BIOS.
+    pub fn has_bios(self) -> bool {
+        self == Self::Amd64
+    }
+
     /// QEMU's program.
     pub fn emulator(self) -> &'static str {
         match self {
@@ -65,6 +70,15 @@ impl Processor {
             ),
         };
         machine.into_iter().chain(run.iter().copied()).collect()
+    }
+
+    /// By how much the machine is slower than a PC's on the same host: all limits are that much longer. TCG translates ARM's
+    /// code as well as a PC's, but a PC's may run on KVM and is what the limits were measured with.
+    pub fn slowness(self) -> u32 {
+        match self {
+            Self::Amd64 => 1,
+            Self::Arm64 => 3,
+        }
     }
 
     /// The firmware's code, its empty variable store, and the Debian package with both.

@@ -3,6 +3,7 @@
 mod arm;
 mod broken;
 mod buses;
+mod clock;
 mod configuration;
 mod connman;
 mod input;
@@ -39,7 +40,7 @@ use crate::suite::Scenario;
 pub fn of(processor: Processor) -> Vec<Scenario> {
     match processor {
         Processor::Amd64 => all(),
-        Processor::Arm64 => arm::scenarios(),
+        Processor::Arm64 => arm::all(),
     }
 }
 
@@ -86,20 +87,35 @@ mod tests {
 
     use super::*;
 
+    fn both() -> impl Iterator<Item = (Scenario, &'static str)> {
+        [Processor::Amd64, Processor::Arm64]
+            .into_iter()
+            .flat_map(|processor| {
+                of(processor)
+                    .into_iter()
+                    .map(move |one| (one, processor.name()))
+            })
+    }
+
     #[test]
     fn names_are_unique() {
         let mut seen = BTreeSet::new();
-        for scenario in all() {
+        for (scenario, processor) in both() {
+            let name = (processor, scenario.name);
+            assert!(seen.insert((name, "")), "{name:?} is there twice");
             for step in &scenario.steps {
-                let name = format!("{}::{}", scenario.name, step.name);
-                assert!(seen.insert(name.clone()), "{name} is there twice");
+                assert!(
+                    seen.insert((name, step.name)),
+                    "{name:?}::{} is there twice",
+                    step.name
+                );
             }
         }
     }
 
     #[test]
     fn every_scenario_begins_with_a_gate() {
-        for scenario in all() {
+        for (scenario, _) in both() {
             assert!(
                 scenario.steps.first().is_some_and(|step| step.gate),
                 "{}",

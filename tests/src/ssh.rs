@@ -17,6 +17,9 @@ const RETRY: Duration = Duration::from_millis(500);
 /// The longest a command may take unless said otherwise.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// The longest a server may take until it answers.
+const CONNECT: Duration = Duration::from_secs(15);
+
 /// A key pair in files.
 #[derive(Clone, Debug)]
 pub struct Key {
@@ -61,6 +64,7 @@ pub struct Ssh {
     port: u16,
     key: PathBuf,
     console: Option<Arc<Transcript>>,
+    slowness: u32,
 }
 
 /// What a command said.
@@ -88,6 +92,7 @@ impl Ssh {
             port,
             key: key.private.clone(),
             console: None,
+            slowness: 1,
         }
     }
 
@@ -97,6 +102,16 @@ impl Ssh {
         self
     }
 
+    /// Makes every limit so many times as long.
+    pub fn slower(self, slowness: u32) -> Self {
+        Self { slowness, ..self }
+    }
+
+    /// What a limit is for this machine.
+    pub fn patience(&self, limit: Duration) -> Duration {
+        limit * self.slowness
+    }
+
     /// Runs a shell command.
     pub fn run(&self, command: &str) -> Result<Output> {
         self.run_with(command, &[], LIMIT)
@@ -104,6 +119,10 @@ impl Ssh {
 
     /// Runs a shell command with standard input and a time limit.
     pub fn run_with(&self, command: &str, input: &[u8], limit: Duration) -> Result<Output> {
+        self.run_within(command, input, self.patience(limit))
+    }
+
+    fn run_within(&self, command: &str, input: &[u8], limit: Duration) -> Result<Output> {
         let mut child = self
             .client(limit)
             .arg("rancher@127.0.0.1")
@@ -153,10 +172,11 @@ impl Ssh {
 
     /// Repeats `command` until it succeeds; for what gives no notice. Returns its standard output.
     pub fn wait_for(&self, command: &str, limit: Duration) -> Result<String> {
+        let limit = self.patience(limit);
         let deadline = Instant::now() + limit;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let output = self.run_with(command, &[], left.max(RETRY))?;
+            let output = self.run_within(command, &[], left.max(RETRY))?;
             if output.status == 0 {
                 return Ok(output.stdout);
             }
@@ -211,18 +231,19 @@ impl Ssh {
         for option in OPTIONS {
             command.args(["-o", option]);
         }
+        let connect = self.patience(CONNECT).as_secs();
+        command.args(["-o", &format!("ConnectTimeout={connect}")]);
         command
     }
 }
 
 /// A new machine has new host keys at every run; and a hung one must not hang the test.
-const OPTIONS: [&str; 8] = [
+const OPTIONS: [&str; 7] = [
     "BatchMode=yes",
     "IdentitiesOnly=yes",
     "StrictHostKeyChecking=no",
     "UserKnownHostsFile=/dev/null",
     "LogLevel=ERROR",
-    "ConnectTimeout=15",
     "ServerAliveInterval=10",
     "ServerAliveCountMax=6",
 ];
@@ -257,5 +278,23 @@ mod tests {
         let ssh = Ssh::new(1, &Key::at(&dir.path().join("id")).unwrap()).watching(&console);
         let error = ssh.wait(Duration::from_secs(600)).unwrap_err();
         assert!(format!("{error:#}").contains("panicked"));
+    }
+
+    #[test]
+    fn a_slower_machine_gets_more_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = Key::at(&dir.path().join("id")).unwrap();
+        let ssh = Ssh::new(1, &key).slower(3);
+        assert_eq!(
+            ssh.patience(Duration::from_secs(5)),
+            Duration::from_secs(15)
+        );
+        let client = ssh.client(Duration::from_secs(7));
+        let words: Vec<_> = client
+            .get_args()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        assert_eq!(words[0], "7");
+        assert!(words.iter().any(|word| word == "ConnectTimeout=45"));
     }
 }

@@ -1,17 +1,23 @@
-//! A container image of our own: the host's static busybox as an OCI archive.
+//! A container image of our own: a static busybox as an OCI archive.
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::processor::Processor;
+use crate::release::Artifacts;
 
 /// The image's name in the machine. `localhost/`: nobody serves it, so it is never pulled.
 pub const NAME: &str = "localhost/k3os-tests/busybox:1";
 
-/// Debian's package busybox-static.
+/// Debian's package busybox-static, for the host's own processor.
 const BUSYBOX: &str = "/bin/busybox";
+/// Packages zstd and cpio.
+const TAKE: &str = r#"zstd -dcq "$1" | cpio --quiet -i --to-stdout bin/busybox"#;
 /// Names under which pods call it.
 const APPLETS: [&str; 9] = [
     "sh", "awk", "httpd", "nc", "nslookup", "cat", "sleep", "mkdir", "touch",
@@ -29,17 +35,38 @@ done
 printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 "$address" 80
 "#;
 
-/// The archive's bytes, for `ctr images import -`.
-pub fn archive() -> Result<Vec<u8>> {
-    let busybox =
-        fs::read(BUSYBOX).with_context(|| format!("reading {BUSYBOX} (package busybox-static)"))?;
-    build(&busybox).context("building the test image")
+/// The archive's bytes, for `ctr images import -` in a machine of these artefacts.
+pub fn archive(artifacts: &Artifacts) -> Result<Vec<u8>> {
+    let processor = artifacts.processor;
+    let busybox = match processor {
+        Processor::Amd64 => fs::read(BUSYBOX)
+            .with_context(|| format!("reading {BUSYBOX} (package busybox-static)"))?,
+        Processor::Arm64 => of_initrd(&artifacts.initrd())?,
+    };
+    build(&busybox, processor).context("building the test image")
 }
 
-fn build(busybox: &[u8]) -> Result<Vec<u8>> {
+/// That of the same package for another processor: the rescue shell of the initrd.
+fn of_initrd(initrd: &Path) -> Result<Vec<u8>> {
+    let taking = || format!("taking bin/busybox out of {}", initrd.display());
+    let output = Command::new("sh")
+        .args(["-euc", TAKE, "sh"])
+        .arg(initrd)
+        .output()
+        .with_context(taking)?;
+    ensure!(
+        output.stdout.starts_with(b"\x7fELF"),
+        "{}: {}",
+        taking(),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(output.stdout)
+}
+
+fn build(busybox: &[u8], processor: Processor) -> Result<Vec<u8>> {
     let layer = layer(busybox)?;
     let config = json!({
-        "architecture": "amd64",
+        "architecture": processor.name(),
         "os": "linux",
         "config": {"Env": ["PATH=/bin"], "Cmd": ["/bin/sh"]},
         "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
@@ -145,7 +172,7 @@ mod tests {
 
     #[test]
     fn every_descriptor_leads_to_its_blob_down_to_busybox() {
-        let files = files(&build(b"ELF").unwrap());
+        let files = files(&build(b"ELF", Processor::Arm64).unwrap());
         let index: Value = serde_json::from_slice(&files["index.json"]).unwrap();
         assert_eq!(
             index["manifests"][0]["annotations"]["io.containerd.image.name"],
@@ -153,11 +180,34 @@ mod tests {
         );
         let manifest: Value = serde_json::from_slice(blob(&files, &index["manifests"][0])).unwrap();
         let config: Value = serde_json::from_slice(blob(&files, &manifest["config"])).unwrap();
+        assert_eq!(config["architecture"], "arm64");
         let layer = blob(&files, &manifest["layers"][0]);
         assert_eq!(config["rootfs"]["diff_ids"][0], digest(layer));
         let inside = super::tests::files(layer);
         assert_eq!(inside["bin/busybox"], b"ELF");
         assert!(inside.contains_key("bin/httpd"));
+    }
+
+    #[test]
+    fn busybox_comes_out_of_an_initrd() {
+        let dir = tempfile::tempdir().unwrap();
+        let bin = dir.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        fs::write(bin.join("busybox"), b"\x7fELF\x00\xff").unwrap();
+        let initrd = dir.path().join("initrd");
+        let pack = r#"cd "$1"; echo bin/busybox | cpio --quiet -o -H newc | zstd -q > "$2""#;
+        let paths = [dir.path(), &initrd].map(|path| path.display().to_string());
+        crate::tool::run(
+            "sh",
+            ["-euc".to_owned(), pack.to_owned(), "sh".to_owned()]
+                .into_iter()
+                .chain(paths),
+        )
+        .unwrap();
+        assert_eq!(of_initrd(&initrd).unwrap(), b"\x7fELF\x00\xff");
+        fs::write(&initrd, "none").unwrap();
+        let error = of_initrd(&initrd).unwrap_err().to_string();
+        assert!(error.contains("taking bin/busybox"), "{error}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::accel::Accel;
 use crate::guest::{Guest, READY};
 use crate::machine::{Boot, Machine, Net, Ports, Reserved, Spec};
+use crate::processor::Processor;
 use crate::release::Artifacts;
 use crate::ssh::{Key, Ssh};
 use crate::suite::cache_dir;
@@ -56,7 +57,7 @@ pub fn run(options: &Options) -> Result<()> {
     let key = Key::at(&place.join("id_ed25519"))?;
     let dir = tempfile::Builder::new().prefix("vm").tempdir_in(&place)?;
     let iso = medium(&artifacts, &key, dir.path())?;
-    let spec = spec(options, &iso)?;
+    let spec = spec(options, artifacts.processor, &iso)?;
     announce(&spec);
     let raw = Raw::enter()?;
     let machine = Machine::start(&spec, dir.path(), Some(Box::new(stdout())))?;
@@ -68,7 +69,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let kubeconfig = kubeconfig_path(&options.artifacts);
     watch(
-        Ssh::new(spec.ports.ssh, &key),
+        Ssh::new(spec.ports.ssh, &key).slower(spec.processor.slowness()),
         spec.ports,
         kubeconfig,
         sender,
@@ -84,10 +85,16 @@ fn medium(artifacts: &Artifacts, key: &Key, dir: &Path) -> Result<PathBuf> {
     Ok(iso)
 }
 
-fn spec(options: &Options, iso: &Path) -> Result<Spec> {
-    let boot = if options.uefi { Boot::Uefi } else { Boot::Bios };
+fn spec(options: &Options, processor: Processor, iso: &Path) -> Result<Spec> {
+    let has_bios = processor.has_bios();
+    let boot = if options.uefi || !has_bios {
+        Boot::Uefi
+    } else {
+        Boot::Bios
+    };
     let ports = Reserved::near(SSH_PORT, API_PORT)?.release()?;
     let mut spec = Spec::new("k3os", boot, ports, Accel::detect()?)
+        .processor(processor)
         .cdrom(iso)
         .net(Net::Online);
     spec.memory_mib = options.memory_mib;

@@ -88,21 +88,26 @@ pub(super) fn commit(work: &mut Work<'_>) -> Result<()> {
         partition::drop_cache(&partition_device(&plan.disk, slice.number))?;
     }
     let entries = work.slices.iter().map(entry).collect::<Result<Vec<_>>>()?;
-    let bios = work
-        .slices
-        .iter()
-        .find(|slice| slice.role == Role::BiosBoot);
-    let core_at = bios.context("there is no partition for BIOS")?.start;
-    let image = plan.release.path("grub/boot.img");
-    let image = std::fs::read(&image).with_context(|| format!("reading {}", image.display()))?;
+    let code = first_sector(work)?;
     gpt::write(&plan.disk, plan.sector, random_guid()?, &entries)?;
-    gpt::protect(&plan.disk, plan.sector, &boot_code(&image, core_at)?)?;
+    gpt::protect(&plan.disk, plan.sector, &code)?;
     work.esp = entries
         .iter()
         .find(|e| e.kind == gpt::EFI_SYSTEM)
         .map(|e| e.id);
     work.erased = false;
     Ok(())
+}
+
+/// What a BIOS runs; nothing where there is none.
+fn first_sector(work: &Work<'_>) -> Result<Vec<u8>> {
+    let mut slices = work.slices.iter();
+    let Some(bios) = slices.find(|slice| slice.role == Role::BiosBoot) else {
+        return Ok(Vec::new());
+    };
+    let image = work.plan.release.path("grub/boot.img");
+    let image = std::fs::read(&image).with_context(|| format!("reading {}", image.display()))?;
+    boot_code(&image, bios.start)
 }
 
 fn entry(slice: &Slice) -> Result<Entry> {

@@ -1,4 +1,4 @@
-//! GRUB for BIOS and for UEFI; every disk gets both.
+//! GRUB for BIOS and for UEFI; every disk gets those that its machine may need.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -17,7 +17,7 @@ use crate::grub::core_image;
 use crate::layout::Role;
 
 /// Where firmware looks for a loader on any disk.
-const REMOVABLE_PATH: [&str; 3] = ["EFI", "BOOT", "BOOTX64.EFI"];
+const REMOVABLE: [&str; 2] = ["EFI", "BOOT"];
 
 /// Writes the core image into its partition and reads it back.
 pub(super) fn bios(work: &mut Work<'_>) -> Result<()> {
@@ -51,13 +51,15 @@ pub(super) fn bios(work: &mut Work<'_>) -> Result<()> {
 /// Formats the EFI system partition, puts GRUB onto it and reads it back. The kernel need not know FAT for this.
 pub(super) fn uefi(work: &mut Work<'_>, device: &Path) -> Result<()> {
     format_esp(device)?;
-    let path = work.plan.release.path("grub/grubx64.efi");
+    let processor = work.plan.release.processor;
+    let path = work.plan.release.path(processor.efi_loader());
     let image = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     let writing = || format!("writing GRUB onto {}", device.display());
-    put(device, &image).with_context(writing)?;
+    let name = processor.removable();
+    put(device, name, &image).with_context(writing)?;
     drop_cache(device)?;
     ensure!(
-        get(device).with_context(writing)? == image,
+        get(device, name).with_context(writing)? == image,
         "{} does not hold what was written to it; the disk is broken",
         device.display()
     );
@@ -75,14 +77,15 @@ pub(super) fn boot_entry(work: &Work<'_>) -> Result<()> {
         start: slice.start / work.plan.sector,
         length: slice.size / work.plan.sector,
         id,
+        program: work.plan.release.processor.removable(),
     };
     boot_entry::set(Path::new(boot_entry::VARIABLES), &partition)
 }
 
-fn put(device: &Path, image: &[u8]) -> Result<()> {
+fn put(device: &Path, name: &str, image: &[u8]) -> Result<()> {
     let volume = volume(device)?;
     {
-        let [efi, boot, name] = REMOVABLE_PATH;
+        let [efi, boot] = REMOVABLE;
         let folder = volume.root_dir().create_dir(efi)?.create_dir(boot)?;
         let mut file = folder.create_file(name)?;
         file.write_all(image)?;
@@ -92,12 +95,12 @@ fn put(device: &Path, image: &[u8]) -> Result<()> {
     fat::mend_parent(&File::options().read(true).write(true).open(device)?)
 }
 
-fn get(device: &Path) -> Result<Vec<u8>> {
+fn get(device: &Path, name: &str) -> Result<Vec<u8>> {
     let volume = volume(device)?;
     let mut image = Vec::new();
     volume
         .root_dir()
-        .open_file(&REMOVABLE_PATH.join("/"))?
+        .open_file(&[&REMOVABLE[..], &[name]].concat().join("/"))?
         .read_to_end(&mut image)?;
     Ok(image)
 }

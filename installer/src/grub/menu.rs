@@ -13,6 +13,8 @@ pub struct Menu {
 
 /// Speed of a serial console, where none is said.
 const SPEED: &str = "115200";
+/// How the kernel names serial ports, of PCs and of ARM.
+const SERIAL: [&str; 2] = ["ttyS", "ttyAMA"];
 
 const HEAD: &str = r#"# Written by the k3OS installer. What is booted is in the environment block beside it:
 # current, previous, and, after an upgrade, trial with the number of its tries.
@@ -98,7 +100,7 @@ impl Menu {
         let plain = !device.is_empty() && device.chars().all(|c| c.is_ascii_alphanumeric());
         let known = matches!(device, "tty1" | "console");
         let speed = match speed {
-            "" if device.starts_with("ttyS") => SPEED,
+            "" if SERIAL.iter().any(|kind| device.starts_with(kind)) => SPEED,
             other => other,
         };
         let speed_is_plain = speed.chars().all(|c| c.is_ascii_alphanumeric());
@@ -167,6 +169,13 @@ mod tests {
                 .contains("console=tty1 console=ttyS1,9600n8 quiet")
         );
         assert!(menu.text().contains("serial --unit=1 --speed=9600;"));
+        let menu = Menu {
+            debug: false,
+            tty: Some("ttyAMA0".into()),
+        };
+        // The firmware's own console is there already.
+        assert!(menu.text().contains("console=ttyAMA0,115200 quiet"));
+        assert!(!menu.text().contains("serial"));
         let menu = Menu {
             debug: false,
             tty: Some("hvc0".into()),

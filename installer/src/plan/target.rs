@@ -8,7 +8,7 @@ use system::disk::partition_device;
 
 use crate::disk_text;
 use crate::facts::{DiskFacts, Facts, Firmware, Volume};
-use crate::layout::{self, STATE_LABEL, Slice};
+use crate::layout::{self, Role, STATE_LABEL, Slice};
 use crate::manifest::Release;
 use crate::refusal::Refusal;
 use crate::request::Request;
@@ -19,7 +19,7 @@ use crate::steps::Step;
 /// A place that was found fit.
 pub(super) enum Target<'a> {
     /// All of this disk.
-    Disk(&'a DiskFacts, [Slice; 3]),
+    Disk(&'a DiskFacts, Vec<Slice>),
     /// This file system, which gets the label when it has another.
     Kept(Volume<'a>),
 }
@@ -44,7 +44,8 @@ pub(super) fn find<'a>(
     let disk = chosen(request, facts, least).map_err(|refusal| vec![refusal])?;
     let refusals = objections(disk, facts, least);
     if refusals.is_empty() {
-        Ok(Target::Disk(disk, layout::divide(disk.disk.size)))
+        let slices = layout::divide(disk.disk.size, release.processor);
+        Ok(Target::Disk(disk, slices))
     } else {
         Err(refusals)
     }
@@ -165,6 +166,15 @@ fn blocked(disk: &DiskFacts, facts: &Facts, least: u64) -> Vec<Refusal> {
     refusals
 }
 
+/// The step that puts onto a new partition what it is for.
+fn fill(role: Role, device: PathBuf) -> Step {
+    match role {
+        Role::BiosBoot => Step::LoaderBios { device },
+        Role::Esp => Step::LoaderUefi { device },
+        Role::State => Step::FormatState { device },
+    }
+}
+
 impl Target<'_> {
     fn disk_facts(&self) -> &DiskFacts {
         match self {
@@ -204,22 +214,23 @@ impl Target<'_> {
                 let disk = &facts.disk.device;
                 let part = |number| partition_device(disk, number);
                 let device = disk.clone();
-                let state = part(layout::STATE_NUMBER);
-                vec![
+                let mut steps = vec![
                     Step::Erase {
                         device: device.clone(),
                     },
                     Step::Divide {
                         device,
-                        slices: slices.to_vec(),
+                        slices: slices.clone(),
                     },
-                    Step::LoaderBios { device: part(1) },
-                    Step::LoaderUefi { device: part(2) },
-                    Step::FormatState {
-                        device: state.clone(),
-                    },
-                    Step::Mount { device: state },
-                ]
+                ];
+                steps.extend(
+                    slices
+                        .iter()
+                        .map(|slice| fill(slice.role, part(slice.number))),
+                );
+                let device = part(layout::STATE_NUMBER);
+                steps.push(Step::Mount { device });
+                steps
             }
             Self::Kept(volume) => {
                 let device: PathBuf = volume.device.into();

@@ -1,6 +1,6 @@
 use super::*;
 use crate::facts::Firmware;
-use crate::facts::examples::{disk, facts, with_state};
+use crate::facts::examples::{disk, facts, release_for, with_state};
 
 const GB: u64 = 1_000_000_000;
 
@@ -50,6 +50,35 @@ Then: nothing more; start the machine again when you like
 ";
     assert_eq!(plan.text(), expected);
     assert!(plan.erases);
+}
+
+#[test]
+fn a_disk_for_arm_gets_no_loader_for_bios() {
+    let mut facts = facts(vec![disk("/dev/vda", 8 * GB)]);
+    facts.processor = Processor::Arm64;
+    facts.release = Ok(release_for(Processor::Arm64));
+    let plan = plan(&request("/dev/vda"), &facts, &settings()).unwrap();
+    let words: Vec<String> = plan.steps.iter().map(Step::words).collect();
+    assert_eq!(
+        words[2..6],
+        [
+            "dividing /dev/vda: K3OS_GRUB 536 MB, K3OS_STATE 7.4 GB",
+            "putting GRUB for UEFI onto /dev/vda2",
+            "formatting /dev/vda3 with ext4",
+            "mounting /dev/vda3",
+        ]
+    );
+    assert!(!plan.text().contains("BIOS"), "{}", plan.text());
+}
+
+#[test]
+fn a_release_for_another_processor_is_refused() {
+    let mut facts = facts(vec![disk("/dev/vda", 8 * GB)]);
+    facts.release = Ok(release_for(Processor::Arm64));
+    assert_eq!(
+        refused(&request("/dev/vda"), &facts),
+        "the release is for arm64, and this machine is amd64: use the released ISO for amd64"
+    );
 }
 
 #[test]

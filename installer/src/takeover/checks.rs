@@ -44,10 +44,10 @@ fn machine(running: &Running) -> Option<Refusal> {
     (running.machine != "x86_64").then(|| {
         Refusal::new(
             format!(
-                "this machine is {}, and the release is for x86_64",
+                "this machine is {}, and only x86_64 can be taken over",
                 running.machine
             ),
-            "take over a machine of the release's kind",
+            "unpack the release over its system, which can be undone as well: docs/arm.md",
         )
     })
 }

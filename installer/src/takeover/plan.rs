@@ -12,7 +12,7 @@ use crate::disk_text;
 use crate::facts::Facts;
 use crate::grub::Menu;
 use crate::manifest::Release;
-use crate::plan::{Plan, incomplete};
+use crate::plan::{Plan, unfit};
 use crate::refusal::Refusal;
 use crate::request::{Finish, Request};
 use crate::settings::Settings;
@@ -33,7 +33,7 @@ pub fn plan(
         vec![Refusal::new(error.clone(), next)]
     })?;
     let mut refusals = check(request, running, facts, release);
-    refusals.extend(incomplete(release));
+    refusals.extend(unfit(release, facts.processor));
     let (Ok(device), Some(loader), Some(uuid)) = (&running.device, &running.loader, &running.uuid)
     else {
         return Err(refusals);

@@ -9,10 +9,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use installer::manifest::{NEEDED, Release};
+use installer::manifest::Release;
 use installer::progress::Reporter;
 use installer::request::Request;
-use installer::{Facts, Plan, Refusal, Selector, Settings};
+use installer::{Facts, Plan, Processor, Refusal, Selector, Settings};
 use sha2::{Digest, Sha256};
 use system::disk::partition_device;
 use system::mount::{self, Mount};
@@ -123,9 +123,13 @@ pub fn run(program: &str, words: &[&str]) -> String {
 
 /// A release in a folder, with the files that one needs.
 pub fn release(version: &str) -> tempfile::TempDir {
+    release_for(Processor::OWN, version)
+}
+
+pub fn release_for(processor: Processor, version: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut files = serde_json::Map::new();
-    for (number, name) in (1_u8..).zip(NEEDED) {
+    for (number, name) in (1_u8..).zip(processor.needed()) {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let bytes = content(name, number);
@@ -135,7 +139,7 @@ pub fn release(version: &str) -> tempfile::TempDir {
             .collect();
         fs::write(path, &bytes).unwrap();
         let facts = serde_json::json!({"sha256": sum, "size": bytes.len()});
-        files.insert(name.to_owned(), facts);
+        files.insert((*name).to_owned(), facts);
     }
     let manifest = serde_json::json!({"version": version, "files": files});
     fs::write(folder.path().join("manifest.json"), manifest.to_string()).unwrap();
@@ -168,9 +172,12 @@ pub fn request(disk: &Disk) -> Request {
     }
 }
 
-/// Facts about this disk only: what else the machine has must not matter to a test.
+/// Facts about this disk only: what else the machine has must not matter to a test. It is of the release's kind.
 pub fn facts(disk: &Disk, release: &Path) -> Facts {
     let mut facts = Facts::gather(release, Some(&disk.selector()));
+    if let Ok(release) = &facts.release {
+        facts.processor = release.processor;
+    }
     facts.disks.retain(|d| d.disk.device == disk.device);
     facts
 }

@@ -11,6 +11,13 @@ use installer::own_iso::{OwnIso, make};
 use installer::progress::Lines;
 use installer::{Refusal, Settings};
 
+/// The released ISO of this program's own kind.
+const RELEASED: &str = if cfg!(target_arch = "aarch64") {
+    "k3os-arm64.iso"
+} else {
+    "k3os-amd64.iso"
+};
+
 /// Makes an ISO of a released one that runs, or installs, with your configuration.
 #[derive(Debug, Args)]
 pub struct IsoArguments {
@@ -21,7 +28,7 @@ pub struct IsoArguments {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// The released ISO
-    #[arg(long, value_name = "FILE", default_value = "k3os-amd64.iso")]
+    #[arg(long, value_name = "FILE", default_value = RELEASED)]
     iso: PathBuf,
     /// Words for the kernel, e.g. "k3os.mode=install k3os.install.silent k3os.install.device=smallest"
     #[arg(

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::Guest;
+use crate::release::Artifacts;
 use crate::test_image;
 
 /// The longest a pod of the test image may take to start, on TCG with other pods starting too.
@@ -35,7 +36,7 @@ impl Guest {
 
     /// Runs `kubectl wait …`.
     pub fn wait(&self, condition: &str, limit: Duration) -> Result<()> {
-        let seconds = limit.as_secs();
+        let seconds = self.ssh.patience(limit).as_secs();
         let command = format!("kubectl wait --timeout={seconds}s {condition}");
         let grace = Duration::from_secs(30);
         self.root_with(&command, &[], limit + grace).map(drop)
@@ -75,8 +76,8 @@ impl Guest {
     }
 
     /// Brings the test image into the machine's container store.
-    pub fn import_test_image(&self) -> Result<()> {
-        let archive = test_image::archive()?;
+    pub fn import_test_image(&self, artifacts: &Artifacts) -> Result<()> {
+        let archive = test_image::archive(artifacts)?;
         self.root_with(
             "ctr -n k8s.io images import -",
             &archive,

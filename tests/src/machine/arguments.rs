@@ -71,6 +71,9 @@ fn platform(spec: &Spec) -> Vec<String> {
     if spec.exit_on_reboot {
         args.push("-no-reboot".into());
     }
+    if let Some(start) = spec.clock {
+        args.extend(["-rtc".into(), format!("base={start}")]);
+    }
     args
 }
 
@@ -202,6 +205,12 @@ mod tests {
         assert!(line.contains(
             "restrict=on,hostfwd=tcp:127.0.0.1:2201-:22,hostfwd=tcp:127.0.0.1:16443-:6443"
         ));
+    }
+
+    #[test]
+    fn the_clock_is_the_hosts_unless_it_is_set() {
+        assert!(!line(&spec(Boot::Bios)).contains("-rtc"));
+        assert!(line(&spec(Boot::Bios).clock("1970-01-01")).contains("-rtc base=1970-01-01"));
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub struct Spec {
     pub ports: Ports,
     /// Whether a reboot of the guest ends QEMU.
     pub exit_on_reboot: bool,
+    /// What the hardware's clock says at the start, such as `1970-01-01`; nothing for the true time.
+    pub clock: Option<&'static str>,
     /// The accelerator.
     pub accel: Accel,
     /// The processor.
@@ -90,6 +92,7 @@ impl Spec {
             net: Net::Offline,
             ports,
             exit_on_reboot: false,
+            clock: None,
             accel,
             processor: Processor::Amd64,
         }
@@ -137,6 +140,12 @@ impl Spec {
     /// Changes the network.
     pub fn net(mut self, net: Net) -> Self {
         self.net = net;
+        self
+    }
+
+    /// Sets the hardware's clock.
+    pub fn clock(mut self, start: &'static str) -> Self {
+        self.clock = Some(start);
         self
     }
 

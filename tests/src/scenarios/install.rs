@@ -27,6 +27,15 @@ pub fn scenario() -> Scenario {
         .only_all("boots_by_uefi_too", uefi)
 }
 
+/// The same for a machine that has UEFI alone.
+pub fn by_uefi_alone() -> Scenario {
+    Scenario::full("install")
+        .gate("installs_itself_and_powers_off", install)
+        .gate("boots_by_uefi", grown_by_uefi)
+        .check("the_state_partition_has_grown", grown)
+        .check("a_second_installation_is_refused", refused)
+}
+
 fn disk(lab: &Lab) -> PathBuf {
     lab.dir.join("disk")
 }
@@ -52,15 +61,16 @@ fn install(lab: &mut Lab) -> Result<()> {
         ("k3os.install.silent", "true"),
         ("k3os.install.device", "smallest"),
         ("k3os.install.power_off", "true"),
-        ("k3os.install.tty", "ttyS0"),
+        ("k3os.install.tty", lab.setup.artifacts.processor.serial()),
     ];
     let spec = lab.direct()?.cdrom(&iso).disk(&disk(lab));
     let spec = words
         .iter()
         .fold(spec, |spec, (key, value)| spec.word(key, value));
+    let (installed, ended) = (lab.patience(INSTALLED), lab.patience(READY));
     let machine = lab.start(&spec)?;
-    machine.serial.expect("k3OS is installed", INSTALLED)?;
-    let status = machine.wait_end(READY)?;
+    machine.serial.expect("k3OS is installed", installed)?;
+    let status = machine.wait_end(ended)?;
     ensure!(status.success(), "installing: QEMU ended with {status}");
     Ok(())
 }
@@ -68,6 +78,11 @@ fn install(lab: &mut Lab) -> Result<()> {
 fn bios(lab: &mut Lab) -> Result<()> {
     resize(lab, AFTER)?;
     boot(lab, Boot::Bios)
+}
+
+fn grown_by_uefi(lab: &mut Lab) -> Result<()> {
+    resize(lab, AFTER)?;
+    uefi(lab)
 }
 
 fn uefi(lab: &mut Lab) -> Result<()> {

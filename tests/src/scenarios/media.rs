@@ -36,16 +36,17 @@ fn bios(lab: &mut Lab) -> Result<()> {
 }
 
 /// The ISO as it is; the key comes by the console.
-fn uefi(lab: &mut Lab) -> Result<()> {
+pub fn uefi(lab: &mut Lab) -> Result<()> {
     let iso = lab.setup.artifacts.iso();
     let key = lab.setup.key.public.clone();
     let spec = lab.spec(Boot::Uefi)?.cdrom(&iso);
+    let limit = lab.patience(READY);
     let serial = &mut lab.start(&spec)?.serial;
-    serial.login("rancher", READY)?;
-    let efi = serial.run("test -d /sys/firmware/efi", READY)?;
+    serial.login("rancher", limit)?;
+    let efi = serial.run("test -d /sys/firmware/efi", limit)?;
     ensure!(efi.status == 0, "looking for UEFI in the machine: {efi:?}");
     let put = format!("mkdir -p -m 700 ~/.ssh && echo {key} >> ~/.ssh/authorized_keys");
-    let answer = serial.run(&put, READY)?;
+    let answer = serial.run(&put, limit)?;
     ensure!(
         answer.status == 0,
         "putting the key into the machine: {answer:?}"

@@ -57,7 +57,8 @@ fn spec(lab: &Lab, root: &Root, disk: &Path, how: &str) -> Result<Spec> {
 }
 
 fn root(lab: &Lab) -> Result<Root> {
-    Root::prepare(&kernel(&lab.setup.release()?)?)
+    let kernel = kernel(&lab.setup.release()?)?;
+    Root::prepare(&kernel, lab.setup.artifacts.processor)
 }
 
 fn debian(lab: &mut Lab) -> Result<()> {

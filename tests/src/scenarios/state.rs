@@ -87,7 +87,7 @@ const TRAP: &str = "trap 'sleep 2; echo told > /data/term; exit 0' TERM; while :
 
 fn reboot(lab: &mut Lab) -> Result<()> {
     let guest = lab.guest()?;
-    guest.import_test_image()?;
+    guest.import_test_image(&lab.setup.artifacts)?;
     let volume = objects::host_path("/var/lib/term-test");
     guest.apply(&[objects::pod_with_volume("term", TRAP, &volume)])?;
     guest.wait_pod("term")?;

@@ -26,7 +26,7 @@ pub fn checks(scenario: Scenario) -> Scenario {
 pub fn answering(scenario: Scenario) -> Scenario {
     scenario
         .gate("test_image_is_imported", |lab| {
-            lab.guest()?.import_test_image()
+            lab.guest()?.import_test_image(&lab.setup.artifacts)
         })
         .check("a_pod_answers_by_its_services_name", answer)
 }

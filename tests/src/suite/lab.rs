@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -116,7 +117,14 @@ impl Lab {
     pub fn guest(&self) -> Result<Guest> {
         let machine = self.machine.as_ref().context("no machine was started")?;
         let ssh = Ssh::new(machine.ports().ssh, &self.setup.key);
-        Ok(Guest::new(ssh.watching(machine.serial.transcript())))
+        let slowness = self.setup.artifacts.processor.slowness();
+        let ssh = ssh.slower(slowness).watching(machine.serial.transcript());
+        Ok(Guest::new(ssh))
+    }
+
+    /// What a limit is for machines of this processor; waits over ssh know it by themselves.
+    pub fn patience(&self, limit: Duration) -> Duration {
+        limit * self.setup.artifacts.processor.slowness()
     }
 
     /// Whether the machine fell to the emulator's own flaw.

@@ -1,5 +1,7 @@
 //! Debian's root with systemd and what the image takes from Debian, made by mmdebstrap and kept in the cache.
 
+mod foreign;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,6 +10,8 @@ use image_build::cache::{Cache, Key};
 use image_build::packages::{SUITE, USERLAND};
 use image_build::progress::Progress;
 use image_build::{run, sources};
+
+use crate::processor::Processor;
 
 /// The step's name in the cache.
 const STEP: &str = "reference";
@@ -21,7 +25,9 @@ const LEFT_OUT: [&str; 2] = [
     "systemd-standalone-sysusers",
 ];
 /// What Debian with systemd has besides.
-const ADDED: [&str; 3] = ["systemd-sysv", "dbus", "initramfs-tools"];
+const ADDED: [&str; 2] = ["systemd-sysv", "dbus"];
+/// What makes its initrd.
+const INITRD_MAKER: &str = "initramfs-tools";
 /// Makes the user of the tests.
 const USER_HOOK: &str = r#"chroot "$1" useradd --create-home --shell /bin/bash rancher"#;
 
@@ -33,21 +39,18 @@ pub struct Root {
 }
 
 impl Root {
-    /// The root with Debian's kernel `kernel` (as `uname -r` names it): the kept one, or a new one.
-    pub fn prepare(kernel: &str) -> Result<Self> {
-        let packages = packages(kernel);
-        let key = Key::new(STEP)
-            .with(SUITE)
-            .with(packages.join(","))
-            .with(USER_HOOK)
-            .with(sources::chosen_mirror().unwrap_or_default());
+    /// The root for `processor` with Debian's kernel `kernel` (as `uname -r` names it): the kept one, or a new one.
+    pub fn prepare(kernel: &str, processor: Processor) -> Result<Self> {
+        let key = key(kernel, processor);
         let progress = Progress::new();
         let folder = Cache::open()?
             .step(&progress, STEP, key, |folder| {
                 let what = format!("making Debian {SUITE} with systemd, the reference");
                 progress.say(STEP, &what);
-                let mut command = command(&packages, kernel, folder)?;
-                run::run(&progress, STEP, &mut command).map(drop)
+                match processor {
+                    Processor::Amd64 => native(&progress, kernel, folder),
+                    Processor::Arm64 => translated(&progress, kernel, processor, folder),
+                }
             })
             .with_context(|| {
                 format!("making Debian with kernel {kernel} (does the mirror still have it? a new image takes the newest)")
@@ -73,30 +76,69 @@ fn initrd_name(kernel: &str) -> String {
     format!("initrd.img-{kernel}")
 }
 
-fn packages(kernel: &str) -> Vec<String> {
+fn key(kernel: &str, processor: Processor) -> Key {
+    let key = Key::new(STEP)
+        .with(SUITE)
+        .with(bootable(kernel).join(","))
+        .with(USER_HOOK)
+        .with(sources::chosen_mirror().unwrap_or_default());
+    match processor {
+        Processor::Amd64 => key,
+        Processor::Arm64 => foreign::inputs(key, processor),
+    }
+}
+
+/// The system without a kernel.
+fn packages() -> Vec<String> {
     let names = USERLAND.iter().map(|package| package.name);
-    let mut packages: Vec<String> = names
+    names
         .filter(|name| !LEFT_OUT.contains(name))
         .chain(ADDED)
         .map(str::to_owned)
-        .collect();
+        .collect()
+}
+
+/// The same with a kernel and what makes its initrd.
+fn bootable(kernel: &str) -> Vec<String> {
+    let mut packages = packages();
+    packages.push(INITRD_MAKER.to_owned());
     packages.push(format!("linux-image-{kernel}"));
     packages
 }
 
-fn command(packages: &[String], kernel: &str, folder: &Path) -> Result<Command> {
-    let copy = format!(
-        "--customize-hook=copy-out /boot/{} {}",
-        initrd_name(kernel),
-        folder.display()
-    );
+/// For this machine's own processor: Debian does everything.
+fn native(progress: &Progress, kernel: &str, folder: &Path) -> Result<()> {
+    let (name, target) = (initrd_name(kernel), folder.display());
+    let copy = format!("copy-out /boot/{name} {target}");
+    let mut command = command(&bootable(kernel), &copy, folder)?;
+    run::run(progress, STEP, &mut command).map(drop)
+}
+
+/// For another one.
+fn translated(
+    progress: &Progress,
+    kernel: &str,
+    processor: Processor,
+    folder: &Path,
+) -> Result<()> {
+    let packages = packages();
+    let mut fetch = foreign::fetch(&packages, kernel, processor, folder)?;
+    run::run(progress, STEP, &mut fetch)?;
+    let mut command = command(&packages, foreign::MERGE, folder)?;
+    foreign::environment(&mut command, kernel, folder);
+    run::run(progress, STEP, &mut command)?;
+    foreign::clear(folder).context("removing what was fetched")
+}
+
+/// `hook` is what comes last in the new root.
+fn command(packages: &[String], hook: &str, folder: &Path) -> Result<Command> {
     let mut command = Command::new("mmdebstrap");
     command
         .args(["--variant=minbase", "--format=tar"])
         .arg("--aptopt=Apt::Install-Recommends \"false\"")
         .arg(format!("--include={}", packages.join(",")))
         .arg(format!("--customize-hook={USER_HOOK}"))
-        .arg(copy)
+        .arg(format!("--customize-hook={hook}"))
         .arg(SUITE)
         .arg(folder.join(ARCHIVE))
         .args(sources::lines()?);
@@ -109,10 +151,16 @@ mod tests {
 
     #[test]
     fn the_reference_has_systemd_our_kernel_and_what_kubernetes_needs() {
-        let packages = packages("6.12.1-amd64");
+        let packages = bootable("6.12.1-amd64");
         let has = |name: &str| packages.iter().any(|package| package == name);
         assert!(has("systemd-sysv") && has("linux-image-6.12.1-amd64"));
         assert!(has("runc") && has("nftables") && has("connman") && has("openssh-server"));
         assert!(!has("systemd-standalone-sysusers") && !has("iwd"));
+    }
+
+    #[test]
+    fn each_processor_has_a_root_of_its_own() {
+        let of = |processor| key("6.12.1", processor).text();
+        assert_ne!(of(Processor::Amd64), of(Processor::Arm64));
     }
 }
