@@ -115,7 +115,7 @@ fn text(source: &Source, reader: &mut Reader<'_>) -> String {
     };
     let place = place_of(text, at);
     let key = match source.kind {
-        SourceKind::File | SourceKind::Userdata => yaml::key_at(text, place.line),
+        SourceKind::File | SourceKind::Userdata => yaml::Keys::of(text).at(place.line).to_owned(),
         _ => String::new(),
     };
     let message = "holds bytes that are not UTF-8 text; they are replaced";
@@ -135,14 +135,24 @@ fn place_of(text: &str, at: usize) -> Place {
 fn file(text: &str, reader: &mut Reader<'_>) -> Option<Node> {
     match yaml::parse(text) {
         Ok(document) => {
-            for remark in document.remarks {
-                reader.within(&remark.key, |reader| {
-                    reader.warning(remark.place, remark.message, None);
-                });
-            }
+            remarks(text, document.remarks, reader);
             document.root
         }
         Err(remark) => parts(text, remark, reader),
+    }
+}
+
+/// Reports what was skipped, with the key that it lies in.
+fn remarks(text: &str, remarks: Vec<yaml::Remark>, reader: &mut Reader<'_>) {
+    let keys = (!remarks.is_empty()).then(|| yaml::Keys::of(text));
+    for remark in remarks {
+        let key = match (&keys, remark.cause) {
+            (None, _) | (_, yaml::Cause::End) => "",
+            (Some(keys), _) => keys.at(remark.place.line),
+        };
+        reader.within(key, |reader| {
+            reader.warning(remark.place, remark.message, None)
+        });
     }
 }
 

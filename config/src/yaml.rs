@@ -9,7 +9,7 @@ mod parts;
 use crate::problem::Place;
 use crate::tree::Node;
 use builder::{Builder, Size};
-pub use parts::{key_at, parse_parts};
+pub use parts::{Keys, parse_parts};
 use saphyr_parser::{Event, Parser, ScanError};
 
 /// The largest source that is read, in bytes.
@@ -37,6 +37,8 @@ pub enum Cause {
     Anchor,
     /// It is nested too deep, or unfolds to too much.
     Size,
+    /// The document ends there.
+    End,
 }
 
 impl Remark {
@@ -78,7 +80,8 @@ fn parse_sized(text: &str, size: Size) -> Result<(Document, Size), Remark> {
             column: span.start.col() + 1,
         };
         if matches!(event, Event::DocumentStart(_)) && builder.is_complete() {
-            builder.remark(place, "only the first YAML document of a file is read");
+            let message = "only the first YAML document of a file is read";
+            builder.remark(Remark::new(Cause::End, place, message));
             break;
         }
         builder.take(event, place)?;

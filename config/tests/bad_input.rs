@@ -32,7 +32,14 @@ fn read(kind: SourceKind, name: &str, bytes: &[u8]) -> (Loaded, Vec<String>) {
 }
 
 /// A case, the file (`run_cmd: [applies]` in each must apply), and what is said of it.
-const FILES: [(&str, &str, &[&str]); 13] = [
+const FILES: [(&str, &str, &[&str]); 14] = [
+    (
+        "merge key that repeats nothing",
+        "k3os:\n  labels: {<<: 5}\nrun_cmd: [applies]\n",
+        &[
+            "f:2:16: warning: k3os: << takes the keys of a map or of a list of maps, found a single value; it is skipped",
+        ],
+    ),
     (
         "unknown key",
         "run_cmd: [applies]\nk3os:\n  tokn: x\n",
@@ -164,7 +171,7 @@ const COMMAND_LINES: [(&str, &str, &[&str]); 6] = [
         "list of maps without index",
         "k3os.wifi=home run_cmd=applies",
         &[
-            "cmdline:1:1: error: k3os.wifi: wifi does not fit in this form (write wifi[0].NAME=VALUE)",
+            "cmdline:1:1: error: k3os.wifi: wifi does not fit in this form (write k3os.wifi[0].NAME=VALUE)",
         ],
     ),
     (

@@ -59,17 +59,30 @@ impl Layer {
     pub fn from_config(install: &config::Install) -> Self {
         let text = |value: &str| (!value.is_empty()).then(|| value.to_owned());
         let truth = |value: bool| value.then_some(true);
+        // By name, so that a key that nobody reads does not compile.
+        let config::Install {
+            force_efi,
+            device,
+            config_url,
+            silent,
+            iso_url,
+            trusted_cas: _, // The session's, who fetches what the layers name.
+            power_off,
+            no_format,
+            debug,
+            tty,
+        } = install;
         Self {
-            device: text(&install.device),
-            config: text(&install.config_url),
-            iso_url: text(&install.iso_url),
-            tty: text(&install.tty),
-            silent: truth(install.silent),
-            force_efi: truth(install.force_efi),
-            no_format: truth(install.no_format),
+            device: text(device),
+            config: text(config_url),
+            iso_url: text(iso_url),
+            tty: text(tty),
+            silent: truth(*silent),
+            force_efi: truth(*force_efi),
+            no_format: truth(*no_format),
             takeover: None,
-            debug: truth(install.debug),
-            power_off: truth(install.power_off),
+            debug: truth(*debug),
+            power_off: truth(*power_off),
         }
     }
 
@@ -210,6 +223,21 @@ mod tests {
         assert_eq!(request.device, Some(Selector::Path("/dev/sdb".into())));
         assert_eq!(request.tty.as_deref(), Some("ttyS1"));
         assert_eq!(request.finish, Finish::PowerOff);
+    }
+
+    #[test]
+    fn each_key_of_the_configuration_says_something() {
+        use config::schema::Section;
+        let keys = config::Install::FIELDS.iter();
+        for field in keys.filter(|field| field.name != "trusted_cas") {
+            let loaded = config::load(&[config::Source {
+                name: field.name.into(),
+                kind: config::SourceKind::File,
+                bytes: field.example.into(),
+            }]);
+            let layer = Layer::from_config(&loaded.config.k3os.install);
+            assert_ne!(layer, Layer::default(), "{}", field.name);
+        }
     }
 
     #[test]

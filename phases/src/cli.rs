@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 pub use config::explain::Secrets;
 use config::{Loaded, Severity, SourceKind};
-use system::host::Host;
+use system::host::{Host, Look};
 
 use crate::collect::{Collected, collect};
 use crate::facts::Facts;
@@ -31,6 +31,15 @@ pub enum Stream {
     Output,
     /// Error output: what is wrong.
     Errors,
+}
+
+/// How files that are named to `k3os config validate` are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// As configuration files.
+    Configuration,
+    /// As a cloud's userdata: scripts, programs, and messages of several parts too, each of them packed by gzip or not.
+    Userdata,
 }
 
 /// `k3os config [--initrd|--boot|--install]`: applies a phase and tells each step as soon as it is done. The exit status is 1
@@ -67,12 +76,13 @@ pub fn apply(phase: Phase, root: &Path, cmdline: &str, host: &dyn Host) -> Answe
     Answer { text, notes, code }
 }
 
-/// `k3os config diff`: what applying the runtime phase would change on this machine now, and what it would start anew.
-/// Nothing is changed, and no command is run. The exit status is 1 when something would fail or is doubtful.
-pub fn diff(root: &Path, cmdline: &str, host: &dyn Host) -> Answer {
+/// `k3os config diff`: what applying the runtime phase would change on this machine now, and what it would start anew; with
+/// another root, what it would change there. Nothing is changed, and no command is run. The exit status is 1 when something
+/// would fail or is doubtful.
+pub fn diff(root: &Path, cmdline: &str, host: &(impl Look + ?Sized)) -> Answer {
     let loaded = collect(root, cmdline).load();
     let preview = Preview::of(host);
-    let mut steps = plan(Phase::Runtime, &loaded, &Facts::gather(host));
+    let mut steps = plan(Phase::Runtime, &loaded, &Facts::gather(&preview));
     // What a server would answer is not known without asking it.
     steps.retain(|step| !matches!(step.action, Action::FetchKeys(_)));
     let mut notes = problems(&loaded);
@@ -106,7 +116,10 @@ pub fn explain(root: &Path, cmdline: &str, key: Option<&str>, secrets: Secrets) 
     let text = config::explain::text(&loaded, key.unwrap_or_default(), secrets);
     match key {
         Some(key) if text.is_empty() => Answer {
-            notes: format!("{key} is not set\n"),
+            notes: match config::explain::no_such_key(key) {
+                Some(message) => message + "\n",
+                None => format!("{key} is not set\n"),
+            },
             code: 1,
             ..Answer::default()
         },
@@ -127,31 +140,45 @@ pub fn schema() -> Answer {
     }
 }
 
-/// `k3os config validate [FILE…]`: what is wrong with the files together, from the lowest to the highest precedence, or,
-/// without files, with the sources of the machine. The status is 1 when there is an error.
-pub fn validate(root: &Path, cmdline: &str, files: &[PathBuf]) -> Answer {
-    let collected = if files.is_empty() {
-        collect(root, cmdline)
-    } else {
-        Collected::of_files(files)
-    };
+/// `k3os config validate`: what is wrong with the sources of the machine. The status is 1 when there is an error.
+pub fn validate(root: &Path, cmdline: &str) -> Answer {
+    verdict(collect(root, cmdline))
+}
+
+/// `k3os config validate FILE…`: what is wrong with the files together, from the lowest to the highest precedence, and with the
+/// command line below them, if one is given. Pipes and `-` are files too.
+pub fn validate_files(files: &[PathBuf], kind: FileKind, cmdline: Option<&str>) -> Answer {
+    let mut collected = Collected::default();
+    cmdline
+        .iter()
+        .for_each(|cmdline| collected.add_cmdline(cmdline));
+    for file in files {
+        match kind {
+            FileKind::Configuration => collected.read_named(file, SourceKind::File),
+            FileKind::Userdata => collected.read_named(file, SourceKind::Userdata),
+        }
+    }
+    if kind == FileKind::Userdata {
+        for source in &mut collected.sources {
+            source.bytes = data_sources::parse::unpacked(&source.bytes);
+        }
+    }
+    verdict(collected)
+}
+
+fn verdict(collected: Collected) -> Answer {
     let mut loaded = collected.load();
     let refused = refused(&loaded);
     loaded.problems.extend(refused);
-    let errors = loaded
-        .problems
-        .iter()
-        .filter(|problem| problem.severity == Severity::Error)
-        .count();
-    let text = if loaded.problems.is_empty() {
-        "no problems found\n".to_owned()
-    } else {
-        problems(&loaded)
+    let is_error = |problem: &config::Problem| problem.severity == Severity::Error;
+    let text = match loaded.problems.is_empty() {
+        true => "no problems found\n".to_owned(),
+        false => problems(&loaded),
     };
     Answer {
         text,
         notes: String::new(),
-        code: u8::from(errors > 0),
+        code: u8::from(loaded.problems.iter().any(is_error)),
     }
 }
 
@@ -197,17 +224,6 @@ fn problems(loaded: &Loaded) -> String {
         .iter()
         .map(|problem| format!("{problem}\n"))
         .collect()
-}
-
-impl Collected {
-    /// These files, whatever their names.
-    fn of_files(files: &[PathBuf]) -> Self {
-        let mut collected = Self::default();
-        for file in files {
-            collected.read_file(file, &file.to_string_lossy(), SourceKind::File, true);
-        }
-        collected
-    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Reads the sources of the configuration, in k3OS's order.
 
-use std::ffi::OsString;
-use std::fs;
-use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
 use config::{Loaded, Problem, Severity, Source, SourceKind};
+use system::below::{Below, Dangling};
 
 const SYSTEM_CONFIG: &str = "k3os/system/config.yaml";
 const CONFIG: &str = "var/lib/rancher/k3os/config.yaml";
@@ -14,6 +14,9 @@ const HOSTNAME: &str = "run/config/hostname";
 const LOCAL_HOSTNAME: &str = "run/config/local_hostname";
 const METADATA_KEYS: &str = "run/config/ssh/authorized_keys";
 const USERDATA: &str = "run/config/userdata";
+
+/// One byte more than a source may have, which is enough to see that it is too large.
+const LIMIT: u64 = config::yaml::MAX_BYTES as u64 + 1;
 
 /// The sources that were found, from the lowest to the highest precedence, and those that cannot be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,29 +27,27 @@ pub struct Collected {
     pub problems: Vec<Problem>,
 }
 
-/// Reads the sources under `root`. A source that is not there is none; one that cannot be read is a problem.
+/// Reads the sources under `root`. A source that is not there is none; one that cannot be read is a problem. Links are followed
+/// as if `root` were `/`: none leads out of it.
 ///
 /// The order, from the lowest precedence: the name that a cloud gives a machine without one, `/k3os/system/config.yaml`, the kernel command line,
 /// `/var/lib/rancher/k3os/config.yaml`, metadata and userdata in `/run/config`, and each file of
 /// `/var/lib/rancher/k3os/config.d` by name.
 pub fn collect(root: &Path, cmdline: &str) -> Collected {
+    collect_below(Below::new(root), cmdline)
+}
+
+/// The same for a folder whose links mean something else.
+pub fn collect_below(below: Below<'_>, cmdline: &str) -> Collected {
     let mut collected = Collected::default();
-    collected.read(root, HOSTNAME, SourceKind::LocalHostname);
-    collected.read(root, SYSTEM_CONFIG, SourceKind::File);
-    collected.sources.push(Source {
-        name: "cmdline".into(),
-        kind: SourceKind::Cmdline,
-        bytes: cmdline.as_bytes().to_vec(),
-    });
-    collected.read(root, CONFIG, SourceKind::File);
-    collected.read(root, LOCAL_HOSTNAME, SourceKind::LocalHostname);
-    collected.read(root, METADATA_KEYS, SourceKind::AuthorizedKeys);
-    collected.read(root, USERDATA, SourceKind::Userdata);
-    for name in collected.names(root) {
-        let shown = format!("/{CONFIG_FOLDER}/{}", name.to_string_lossy());
-        let path = root.join(CONFIG_FOLDER).join(&name);
-        collected.read_file(&path, &shown, SourceKind::File, false);
-    }
+    collected.read(below, HOSTNAME, SourceKind::LocalHostname);
+    collected.read(below, SYSTEM_CONFIG, SourceKind::File);
+    collected.add_cmdline(cmdline);
+    collected.read(below, CONFIG, SourceKind::File);
+    collected.read(below, LOCAL_HOSTNAME, SourceKind::LocalHostname);
+    collected.read(below, METADATA_KEYS, SourceKind::AuthorizedKeys);
+    collected.read(below, USERDATA, SourceKind::Userdata);
+    collected.read_folder(below, CONFIG_FOLDER);
     collected
 }
 
@@ -58,50 +59,72 @@ impl Collected {
         loaded
     }
 
-    /// The names in config.d, in byte order.
-    fn names(&mut self, root: &Path) -> Vec<OsString> {
-        let entries = match fs::read_dir(root.join(CONFIG_FOLDER)) {
-            Ok(entries) => entries,
-            Err(error) if is_absent(&error) => return Vec::new(),
-            Err(error) => {
-                self.unreadable(&format!("/{CONFIG_FOLDER}"), &error);
-                return Vec::new();
-            }
+    pub(crate) fn add_cmdline(&mut self, cmdline: &str) {
+        self.add("cmdline", SourceKind::Cmdline, cmdline.as_bytes().to_vec());
+    }
+
+    /// Reads a file that somebody named, whatever it is: a pipe and `-`, the standard input, too. That it cannot be
+    /// read is an error.
+    pub(crate) fn read_named(&mut self, path: &Path, kind: SourceKind) {
+        let is_input = path == Path::new("-");
+        let name = if is_input {
+            "standard input".into()
+        } else {
+            path.to_string_lossy()
         };
-        let entries = entries.filter_map(Result::ok);
-        let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
-        names.sort();
-        names
-    }
-
-    fn read(&mut self, root: &Path, path: &str, kind: SourceKind) {
-        self.read_file(&root.join(path), &format!("/{path}"), kind, false);
-    }
-
-    /// Reads one file under a name for messages. One that must be there is a problem when it is not.
-    pub(crate) fn read_file(&mut self, path: &Path, name: &str, kind: SourceKind, required: bool) {
-        match read_bounded(path) {
-            Ok(bytes) => self.sources.push(Source {
-                name: name.to_owned(),
-                kind,
-                bytes,
-            }),
-            Err(error) if is_absent(&error) && !required => {}
-            Err(error) => self.unreadable(name, &error),
+        let read = if is_input {
+            bounded(io::stdin())
+        } else {
+            File::open(path).and_then(bounded)
+        };
+        match read {
+            Ok(bytes) => self.add(&name, kind, bytes),
+            Err(error) => self.problem(Severity::Error, &name, cause(&error)),
         }
     }
 
-    fn unreadable(&mut self, name: &str, error: &std::io::Error) {
-        let (severity, message) = match error.kind() {
-            ErrorKind::IsADirectory => {
-                (Severity::Warning, "is a folder and is not read".to_owned())
-            }
-            _ => (Severity::Error, format!("cannot be read: {error}")),
+    fn read_folder(&mut self, below: Below<'_>, folder: &str) {
+        let names = match below.names(Path::new(folder)) {
+            Ok(names) => names,
+            Err(error) => return self.unread(below, Path::new(folder), &error),
         };
-        let source = name.to_owned();
+        for name in names {
+            self.read(below, Path::new(folder).join(name), SourceKind::File);
+        }
+    }
+
+    fn read(&mut self, below: Below<'_>, path: impl AsRef<Path>, kind: SourceKind) {
+        match below.read(path.as_ref(), LIMIT) {
+            Ok(bytes) => self.add(&shown(path.as_ref()), kind, bytes),
+            Err(error) => self.unread(below, path.as_ref(), &error),
+        }
+    }
+
+    fn add(&mut self, name: &str, kind: SourceKind, bytes: Vec<u8>) {
+        let name = name.to_owned();
+        self.sources.push(Source { name, kind, bytes });
+    }
+
+    /// What is not there is no problem, unless something says that it should be.
+    fn unread(&mut self, below: Below<'_>, path: &Path, error: &io::Error) {
+        let is_absent = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+        match below.dangling(path).filter(|_| is_absent) {
+            Some(dangling) => {
+                let message = leads_nowhere(path, &dangling);
+                self.problem(Severity::Warning, &shown(path), message);
+            }
+            None if is_absent => {}
+            None if error.kind() == ErrorKind::IsADirectory => {
+                self.problem(Severity::Warning, &shown(path), cause(error));
+            }
+            None => self.problem(Severity::Error, &shown(path), cause(error)),
+        }
+    }
+
+    fn problem(&mut self, severity: Severity, source: &str, message: String) {
         self.problems.push(Problem {
             severity,
-            source,
+            source: source.to_owned(),
             place: None,
             key: String::new(),
             message,
@@ -110,30 +133,40 @@ impl Collected {
     }
 }
 
-fn is_absent(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+/// How messages name a file below the root.
+fn shown(path: &Path) -> String {
+    let path: PathBuf = Path::new("/").join(path);
+    path.to_string_lossy().into_owned()
 }
 
-/// Reads at most one byte more than a source may have, which is enough to see that it is too large.
-/// Only plain files: a pipe in config.d would hold up the boot for ever.
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    let kind = fs::metadata(path)?;
-    if kind.is_dir() {
-        return Err(ErrorKind::IsADirectory.into());
+fn cause(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::IsADirectory => "is a folder and is not read".to_owned(),
+        ErrorKind::PermissionDenied => "cannot be read by this user; use sudo".to_owned(),
+        _ => format!("cannot be read: {error}"),
     }
-    if !kind.is_file() {
-        return Err(std::io::Error::other("it is not a plain file"));
+}
+
+fn leads_nowhere(path: &Path, dangling: &Dangling) -> String {
+    let target = dangling.target.display();
+    if dangling.link.ends_with(path) {
+        return format!("is not read: it is a link to {target}, which is not there");
     }
+    let link = dangling.link.display();
+    format!("is not read: {link} is a link to {target}, which is not there")
+}
+
+fn bounded(file: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?
-        .take(config::yaml::MAX_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)?;
+    file.take(LIMIT).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
 
     fn put(root: &Path, path: &str, text: &str) {
         let path = root.join(path);
@@ -218,5 +251,96 @@ mod tests {
         let loaded = collect(root.path(), "").load();
         assert_eq!(loaded.config.hostname, "z");
         assert_eq!(loaded.problems.len(), 2, "{:?}", loaded.problems);
+    }
+
+    fn told(collected: &Collected) -> Vec<String> {
+        collected.problems.iter().map(ToString::to_string).collect()
+    }
+
+    /// An absolute link on the machine's disk means the machine's file, not one of whoever looks at the disk.
+    #[test]
+    fn links_are_followed_inside_the_root() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("root");
+        put(&root, "etc/own.yaml", "hostname: inside");
+        put(folder.path(), "etc/other.yaml", "hostname: outside");
+        put(&root, "var/lib/rancher/k3os/config.d/05", "");
+        let entry = root.join(CONFIG_FOLDER).join("10");
+        symlink("/etc/own.yaml", &entry).expect("linking");
+        let outside = folder.path().join("etc/other.yaml");
+        symlink(&outside, root.join(CONFIG_FOLDER).join("20")).expect("linking");
+        symlink(
+            "../../../../../../etc/other.yaml",
+            root.join(CONFIG_FOLDER).join("30"),
+        )
+        .expect("linking");
+        let collected = collect(&root, "");
+        assert_eq!(collected.load().config.hostname, "inside");
+        assert_eq!(
+            told(&collected),
+            [
+                format!(
+                    "/{CONFIG_FOLDER}/20: warning: is not read: it is a link to {}, which is not there",
+                    outside.display()
+                ),
+                format!(
+                    "/{CONFIG_FOLDER}/30: warning: is not read: it is a link to ../../../../../../etc/other.yaml, which is not there"
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_are_told() {
+        let root = tempfile::tempdir().expect("a folder");
+        put(root.path(), "var/lib/rancher/x", "");
+        put(root.path(), "k3os/x", "");
+        symlink("gone", root.path().join("var/lib/rancher/k3os")).expect("linking");
+        symlink("/mnt/usb", root.path().join("k3os/system")).expect("linking");
+        assert_eq!(
+            told(&collect(root.path(), "")),
+            [
+                "/k3os/system/config.yaml: warning: is not read: /k3os/system is a link to /mnt/usb, which is not there",
+                "/var/lib/rancher/k3os/config.yaml: warning: is not read: /var/lib/rancher/k3os is a link to gone, which is not there",
+                "/var/lib/rancher/k3os/config.d: warning: is not read: /var/lib/rancher/k3os is a link to gone, which is not there",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_named_file_may_be_a_pipe_and_must_be_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        let writer = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::write(pipe, "hostname: a")
+        });
+        let mut collected = Collected::default();
+        collected.read_named(&pipe, SourceKind::File);
+        writer.join().expect("a writer").expect("writing");
+        assert_eq!(collected.load().config.hostname, "a");
+        collected.read_named(Path::new("/dev/zero"), SourceKind::File);
+        collected.read_named(folder.path(), SourceKind::File);
+        collected.read_named(Path::new("/nonexistent"), SourceKind::File);
+        let told: Vec<_> = collected
+            .load()
+            .problems
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            told,
+            [
+                format!(
+                    "{}: error: is a folder and is not read",
+                    folder.path().display()
+                ),
+                "/nonexistent: error: cannot be read: No such file or directory (os error 2)"
+                    .to_owned(),
+                "/dev/zero: error: is larger than 16 MiB and is not read".to_owned(),
+            ]
+        );
     }
 }

@@ -5,16 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use system::host::{CommandLine, Content, Ended, Host, Switch};
+use system::host::{CommandLine, Content, Ended, Host, Look, Switch};
 
 /// Looks at a machine and notes what would be done to it.
-pub(crate) struct Preview<'a> {
-    host: &'a dyn Host,
+pub(crate) struct Preview<'a, L: ?Sized> {
+    host: &'a L,
     lines: RefCell<Vec<String>>,
 }
 
-impl<'a> Preview<'a> {
-    pub(crate) fn of(host: &'a dyn Host) -> Self {
+impl<'a, L: Look + ?Sized> Preview<'a, L> {
+    pub(crate) fn of(host: &'a L) -> Self {
         Self {
             host,
             lines: RefCell::new(Vec::new()),
@@ -48,7 +48,7 @@ impl<'a> Preview<'a> {
     }
 }
 
-impl Host for Preview<'_> {
+impl<L: Look + ?Sized> Host for Preview<'_, L> {
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
         self.host.read(path)
     }

@@ -99,7 +99,7 @@ fn item(field: &Field, inner: &'static [Field], rest: &str, path: &mut Vec<Part>
     let found = bracket(rest)
         .and_then(|(index, behind)| Some((index.parse().ok()?, behind.strip_prefix('.')?)));
     let Some((index, key)) = found else {
-        return misfit(field, &format!("write {}[0].NAME=VALUE", field.name));
+        return misfit(field, &format!("write {}[0].NAME=VALUE", spelled(path)));
     };
     path.push(Part::Item(index));
     resolve(inner, key, path)
@@ -121,8 +121,17 @@ fn entry(field: &Field, rest: &str, path: &mut Vec<Part>) -> Target {
                 kind: Kind::Text,
             }
         }
-        None => misfit(field, &format!("write {}[NAME]=VALUE", field.name)),
+        None => misfit(field, &format!("write {}[NAME]=VALUE", spelled(path))),
     }
+}
+
+/// The keys of a path, joined by dots.
+fn spelled(path: &[Part]) -> String {
+    let name = |part: &Part| match part {
+        Part::Key(name) => Some(*name),
+        Part::Item(_) | Part::Entry(_) => None,
+    };
+    path.iter().filter_map(name).collect::<Vec<_>>().join(".")
 }
 
 /// `[inside]behind`.

@@ -57,8 +57,7 @@ impl Builder {
         self.document.root.is_some()
     }
 
-    pub(super) fn remark(&mut self, place: Place, message: impl Into<String>) {
-        let remark = Remark::new(Cause::Text, place, message);
+    pub(super) fn remark(&mut self, remark: Remark) {
         self.document.remarks.push(remark);
     }
 
@@ -121,14 +120,18 @@ impl Builder {
         };
         let value = match content {
             Content::List(items) => Value::List(items),
-            Content::Map { entries, .. } => Value::Map(merge_keys(entries)),
+            Content::Map { entries, .. } => {
+                let remarks = &mut self.document.remarks;
+                Value::Map(merge_keys(entries, remarks))
+            }
         };
         self.add(Node { place, value }, anchor)
     }
 
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Remark> {
         let Some(node) = self.anchors.get(&anchor) else {
-            self.remark(place, "this alias stands inside the value that it repeats");
+            let message = "this alias stands inside the value that it repeats";
+            self.remark(Remark::new(Cause::Text, place, message));
             let value = Value::Null;
             return self.add(Node { place, value }, 0);
         };
@@ -199,24 +202,34 @@ fn add_entry(entries: &mut Vec<Entry>, key: Option<Node>, value: Node) -> Option
 }
 
 /// Puts the entries of `<<: *other` behind the map's own, leaving out keys that the map has.
-fn merge_keys(entries: Vec<Entry>) -> Vec<Entry> {
+fn merge_keys(entries: Vec<Entry>, remarks: &mut Vec<Remark>) -> Vec<Entry> {
     let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| e.key == "<<");
     if merges.is_empty() {
         return own;
     }
     let mut known: BTreeSet<String> = own.iter().map(|entry| entry.key.clone()).collect();
-    let merged = merges
-        .into_iter()
-        .flat_map(|merge| merged_entries(merge.value));
-    own.extend(merged.filter(|entry| known.insert(entry.key.clone())));
+    for merge in merges {
+        let merged = merged_entries(merge.value, remarks).into_iter();
+        own.extend(merged.filter(|entry| known.insert(entry.key.clone())));
+    }
     own
 }
 
-fn merged_entries(node: Node) -> Vec<Entry> {
+fn merged_entries(node: Node, remarks: &mut Vec<Remark>) -> Vec<Entry> {
+    let found = node.description();
     match node.value {
         Value::Map(entries) => entries,
-        Value::List(items) => items.into_iter().flat_map(merged_entries).collect(),
-        Value::Null | Value::Scalar(_) => Vec::new(),
+        Value::List(items) => items
+            .into_iter()
+            .flat_map(|item| merged_entries(item, remarks))
+            .collect(),
+        Value::Null | Value::Scalar(_) => {
+            let message = format!(
+                "<< takes the keys of a map or of a list of maps, found {found}; it is skipped"
+            );
+            remarks.push(Remark::new(Cause::Text, node.place, message));
+            Vec::new()
+        }
     }
 }
 

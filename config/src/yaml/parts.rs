@@ -47,15 +47,24 @@ pub fn parse_parts(text: &str, whole: &Remark) -> Option<Document> {
     })
 }
 
-/// The top-level key that a line belongs to, as far as that can be told of a text that may not be YAML; else empty.
-pub fn key_at(text: &str, line: usize) -> String {
-    let parts = parts(text);
-    let part = part_at(&parts, line);
-    part.map(Part::name).unwrap_or_default().to_owned()
+/// The top-level keys of a text, as far as they can be told of one that may not be YAML.
+pub struct Keys(Vec<Part>);
+
+impl Keys {
+    /// Finds them.
+    pub fn of(text: &str) -> Self {
+        Self(parts(text))
+    }
+
+    /// The one that a line belongs to; empty where that is not known.
+    pub fn at(&self, line: usize) -> &str {
+        part_at(&self.0, line).map(Part::name).unwrap_or_default()
+    }
 }
 
 fn part_at(parts: &[Part], line: usize) -> Option<&Part> {
-    parts.iter().rfind(|part| part.before < line)
+    let behind = parts.partition_point(|part| part.before < line);
+    parts.get(behind.checked_sub(1)?)
 }
 
 /// Why a part is refused. An alias may only have lost its anchor because the parts are read one by one.
@@ -202,7 +211,8 @@ mod tests {
     #[test]
     fn every_line_has_its_key() {
         let text = "# x\nhostname: h\nrun_cmd:\n- a\n\n- b\n\"k3os\": {}\n";
-        let keys: Vec<_> = (1..=7).map(|line| key_at(text, line)).collect();
+        let all = Keys::of(text);
+        let keys: Vec<_> = (1..=7).map(|line| all.at(line)).collect();
         assert_eq!(
             keys,
             [

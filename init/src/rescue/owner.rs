@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use config::Secret;
+use system::below::Below;
 use system::host::Host;
 
 use crate::initrd::STATE;
@@ -35,10 +36,17 @@ pub fn door(root: &Path, cmdline: &str, host: &dyn Host, can_check: bool) -> Doo
 /// The password of the configuration, if it has one. A machine that was started for rescue has its data in memory, and the
 /// files of the disk's beside them.
 fn configured(root: &Path, cmdline: &str) -> Option<Secret> {
-    let data = root.join(STATE.trim_start_matches('/')).join("k3os/data");
-    // The disk's own files win, as they do when the machine runs from it.
-    [data.as_path(), root].into_iter().find_map(|place| {
-        let password = phases::collect(place, cmdline).load().config.k3os.password;
+    let data = Path::new(STATE.trim_start_matches('/')).join("k3os/data");
+    let whole = root.join(&data);
+    // The disk's own files win, as they do when the machine runs from it. Their absolute links may lead to others of them, or
+    // to `/k3os/system`, which is mounted: no link shall open the door.
+    let places = [Below::new(&whole), Below::at(root, &data), Below::new(root)];
+    places.into_iter().find_map(|place| {
+        let password = phases::collect_below(place, cmdline)
+            .load()
+            .config
+            .k3os
+            .password;
         (!password.reveal().is_empty()).then_some(password)
     })
 }
@@ -87,6 +95,27 @@ mod tests {
         let shadow = machine.read(Path::new("/etc/shadow")).unwrap().unwrap();
         let shadow = String::from_utf8(shadow).unwrap();
         assert!(shadow.contains("rancher:$6$a$changed:"), "{shadow}");
+    }
+
+    #[test]
+    fn a_link_does_not_open_the_door() {
+        for (target, at) in [
+            ("/k3os/system/own.yaml", "k3os/system/own.yaml"),
+            ("/var/own.yaml", "run/k3os/state/k3os/data/var/own.yaml"),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            put(root.path(), at, "k3os: {password: $6$a$own}\n");
+            let folder = root
+                .path()
+                .join("run/k3os/state/k3os/data/var/lib/rancher/k3os");
+            fs::create_dir_all(&folder).unwrap();
+            std::os::unix::fs::symlink(target, folder.join("config.yaml")).unwrap();
+            assert_eq!(
+                door(root.path(), "", &machine(), true),
+                Door::Locked,
+                "{target}"
+            );
+        }
     }
 
     #[test]

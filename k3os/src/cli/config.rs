@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use phases::Phase;
-use phases::cli::{self, Answer, Secrets, Stream};
+use phases::cli::{self, Answer, FileKind, Secrets, Stream};
 use phases::metadata::{self, Reach};
+use system::below::Below;
 use system::host::Machine;
 use system::power::kernel_cmdline;
 
@@ -51,8 +52,11 @@ struct Place {
 enum ConfigCommand {
     /// Say what is wrong with the configuration, or with files before they are used; exit status 1 on an error
     Validate {
-        /// Files, from the lowest to the highest precedence; this machine's sources when absent
+        /// Files, from the lowest to the highest precedence, - for the standard input; this machine's sources when absent
         files: Vec<PathBuf>,
+        /// Read the files as a cloud's userdata: a script, a program, or several parts (MIME) will do as well
+        #[arg(long, requires = "files")]
+        userdata: bool,
     },
     /// Show each value with the source and line that it came from
     Explain {
@@ -78,6 +82,7 @@ pub fn main(arguments: &ConfigArguments) -> Result<ExitCode> {
         arguments.command.is_none() || !arguments.flags(),
         "a flag such as --boot or --dump and a command such as validate exclude each other; give one of them"
     );
+    arguments.check_files()?;
     arguments.place.check()?;
     match arguments.shown(&cmdline) {
         Some(answer) => {
@@ -93,7 +98,7 @@ pub fn main(arguments: &ConfigArguments) -> Result<ExitCode> {
 fn apply(arguments: &ConfigArguments, cmdline: &str) -> Result<ExitCode> {
     anyhow::ensure!(
         arguments.place.root.is_none(),
-        "--root only shows a configuration; give --dump, --dump-json, validate or explain with it"
+        "--root only shows a configuration; give --dump, --dump-json, validate, explain or diff with it"
     );
     anyhow::ensure!(
         nix::unistd::geteuid().is_root(),
@@ -146,7 +151,18 @@ impl ConfigArguments {
     fn shown(&self, cmdline: &str) -> Option<Answer> {
         let root = self.place.root.as_deref().unwrap_or(Path::new("/"));
         match &self.command {
-            Some(ConfigCommand::Validate { files }) => Some(cli::validate(root, cmdline, files)),
+            Some(ConfigCommand::Validate { files, .. }) if files.is_empty() => {
+                Some(cli::validate(root, cmdline))
+            }
+            Some(ConfigCommand::Validate { files, userdata }) => {
+                let kind = if *userdata {
+                    FileKind::Userdata
+                } else {
+                    FileKind::Configuration
+                };
+                let given = self.place.cmdline.as_deref();
+                Some(cli::validate_files(files, kind, given))
+            }
             Some(ConfigCommand::Explain { key, secrets }) => {
                 let secrets = if *secrets {
                     Secrets::Shown
@@ -155,12 +171,25 @@ impl ConfigArguments {
                 };
                 Some(cli::explain(root, cmdline, key.as_deref(), secrets))
             }
-            Some(ConfigCommand::Diff) => Some(cli::diff(root, cmdline, &Machine)),
+            Some(ConfigCommand::Diff) => Some(match &self.place.root {
+                Some(root) => cli::diff(root, cmdline, &Below::new(root)),
+                None => cli::diff(root, cmdline, &Machine),
+            }),
             Some(ConfigCommand::Schema) => Some(cli::schema()),
             None if self.dump => Some(cli::dump(root, cmdline)),
             None if self.dump_json => Some(cli::dump_json(root, cmdline)),
             None => None,
         }
+    }
+
+    /// Files are read where they are; another root would not be looked at.
+    fn check_files(&self) -> Result<()> {
+        let has_files = matches!(&self.command, Some(ConfigCommand::Validate { files, .. }) if !files.is_empty());
+        anyhow::ensure!(
+            !has_files || self.place.root.is_none(),
+            "validate reads either the files that it is given or the sources below --root; give one of them"
+        );
+        Ok(())
     }
 
     fn flags(&self) -> bool {

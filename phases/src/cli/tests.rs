@@ -41,7 +41,7 @@ fn yaml_reads_back_as_the_same_configuration() {
 #[test]
 fn validate_tells_file_line_key_and_status() {
     let root = root("hostnam: a\nwrite_files:\n- path: /a\n  encoding: b64\n  content: '!!'\n");
-    let answer = validate(root.path(), "", &[]);
+    let answer = validate(root.path(), "");
     assert_eq!(answer.code, 1);
     let file = "/var/lib/rancher/k3os/config.yaml";
     assert!(
@@ -58,9 +58,9 @@ fn validate_tells_file_line_key_and_status() {
         "{}",
         answer.text
     );
-    assert_eq!(validate(Path::new("/nonexistent"), "", &[]).code, 0);
+    assert_eq!(validate(Path::new("/nonexistent"), "").code, 0);
     assert_eq!(
-        validate(Path::new("/nonexistent"), "", &["/nonexistent/file".into()]).code,
+        validate_files(&["/nonexistent/file".into()], FileKind::Configuration, None).code,
         1
     );
 }
@@ -95,4 +95,62 @@ fn diff_tells_what_would_change_and_changes_nothing() {
          link /run/systemd/system/default.target.wants/k3s.service\nrestart k3s.service\n"
     );
     assert_eq!((host.actions(), answer.code), (vec![], 0));
+}
+
+#[test]
+fn a_key_that_is_not_there_is_told_from_one_that_is_not_set() {
+    let root = root("hostname: a\n");
+    let asked = |key| {
+        let answer = explain(root.path(), "", Some(key), Secrets::Hidden);
+        (answer.text + &answer.notes, answer.code)
+    };
+    assert_eq!(asked("token"), ("token is not set\n".into(), 1));
+    let unknown = "hostnam: there is no such key (did you mean hostname?)\n";
+    assert_eq!(asked("hostnam"), (unknown.into(), 1));
+    assert_eq!(asked("hostname").1, 0);
+}
+
+#[test]
+fn files_are_read_as_what_they_are_said_to_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("user-data");
+    fs::write(&file, "#!/bin/sh\nexit\n").expect("writing");
+    let files = [file];
+    assert_eq!(
+        validate_files(&files, FileKind::Configuration, None).code,
+        1
+    );
+    let userdata = validate_files(&files, FileKind::Userdata, None);
+    assert_eq!(
+        (userdata.text.as_str(), userdata.code),
+        ("no problems found\n", 0)
+    );
+    let both = validate_files(&files, FileKind::Userdata, Some("k3os.tokn=x"));
+    assert_eq!(
+        (both.text.as_str(), both.code),
+        (
+            "cmdline:1:1: error: k3os.tokn: there is no such key (did you mean token?)\n",
+            1
+        )
+    );
+}
+
+/// On a laptop, nothing of the laptop is looked at.
+#[test]
+fn a_diff_of_another_root_is_against_that_root() {
+    let root = root("hostname: new\n");
+    fs::create_dir_all(root.path().join("etc")).expect("making a folder");
+    fs::write(root.path().join("etc/hostname"), "new\n").expect("writing");
+    std::os::unix::fs::symlink("/proc/self/environ", root.path().join("etc/hosts"))
+        .expect("linking");
+    let answer = diff(
+        root.path(),
+        "k3os.mode=live",
+        &system::below::Below::new(root.path()),
+    );
+    assert_eq!(
+        answer.text,
+        "set the host name new\ncreate /etc/hosts\ncreate /etc/connman/main.conf\nrestart connman.service\n\
+         create /run/systemd/system/k3s.service\nlink /run/systemd/system/default.target.wants/k3s.service\nrestart k3s.service\n"
+    );
 }

@@ -121,11 +121,10 @@ fn an_unknown_owner_fails_that_file_only() {
         "write_files: [{path: /a, owner: nobody2}, {path: /b}]",
         &host(),
     );
-    let errors: Vec<_> = outcomes
-        .iter()
-        .filter_map(|outcome| outcome.error.as_deref())
-        .collect();
-    assert_eq!(errors, ["there is no user nobody2"]);
+    let failed = outcomes.iter().filter(|outcome| outcome.error.is_some());
+    let told: Vec<_> = failed.map(ToString::to_string).collect();
+    let expected = "write_files[0] (f:1:15): writing /a: there is no user nobody2";
+    assert_eq!(told, [expected]);
 }
 
 #[test]

@@ -229,6 +229,40 @@ fn each_key_changes_the_plan_of_its_phases_and_of_no_other() {
     }
 }
 
+/// The same for the keys of files and wireless networks: taking one out of its own example changes some plan.
+#[test]
+fn each_key_of_files_and_networks_is_read() {
+    use config::schema::{Section, camel_case};
+    let of = |list: &'static str, fields: &'static [config::schema::Field]| {
+        fields.iter().map(move |field| (list, field))
+    };
+    let fields =
+        of("/writeFiles/0", config::File::FIELDS).chain(of("/k3os/wifi/0", config::Wifi::FIELDS));
+    for (at, field) in fields {
+        let with = config::dump::json(&loaded(field.example).config);
+        let mut without: serde_json::Value = serde_json::from_str(&with).expect("JSON");
+        let item = without
+            .pointer_mut(at)
+            .and_then(|item| item.as_object_mut());
+        let removed = item.expect("an item").remove(&camel_case(field.name));
+        assert!(
+            removed.is_some(),
+            "the example of {} does not set it",
+            field.name
+        );
+        let plans = |text: &str| {
+            [Phase::Initrd, Phase::Boot, Phase::Runtime].map(|phase| {
+                let steps = plan(phase, &loaded(text), &facts("disk"));
+                steps
+                    .into_iter()
+                    .map(|step| step.action)
+                    .collect::<Vec<_>>()
+            })
+        };
+        assert_ne!(plans(&with), plans(&without.to_string()), "{}", field.name);
+    }
+}
+
 #[test]
 fn a_file_of_the_user_takes_the_place_of_a_generated_one() {
     let yaml = "write_files: [{path: /etc/connman/main.conf, content: mine}]\nk3os: {dns_nameservers: [1.1.1.1]}";
