@@ -141,7 +141,8 @@ fn read(folder: &Path, name: &str) -> Option<Vec<u8>> {
     bytes.get(4..).map(<[u8]>::to_vec)
 }
 
-/// The kernel wants a variable in one write.
+/// The kernel wants a variable in one write. It makes variables immutable, but not those of the specification's list for booting
+/// (drivers/firmware/efi/vars.c, `variable_validate`), so there is no flag to be taken away first.
 fn write(folder: &Path, name: &str, value: &[u8]) -> Result<()> {
     let bytes = [&ATTRIBUTES, value].concat();
     fs::write(file(folder, name), bytes)

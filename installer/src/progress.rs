@@ -96,7 +96,9 @@ impl<W: Write> Lines<W> {
     fn is_due(&mut self, pace: &Pace) -> bool {
         let complete = pace.done >= pace.total;
         if self.terminal {
-            return complete || self.shown.is_none_or(|last| last.elapsed() >= RENEWAL);
+            // The first one too: what the first bytes tell of the rate is wrong.
+            let last = self.shown.unwrap_or(self.begun);
+            return complete || last.elapsed() >= RENEWAL;
         }
         let due = complete || pace.percent() >= self.percent + LOGGED;
         if due {
@@ -204,6 +206,6 @@ mod tests {
         let mut out = Vec::new();
         let mut lines = Lines::new(&mut out, true);
         (0..=100).for_each(|done| lines.bytes(done, 100));
-        assert!(out.starts_with(b"\r") && out.ends_with(b"\n"));
+        assert!(out.starts_with(b"\r      100 %") && out.ends_with(b"\n"));
     }
 }

@@ -218,3 +218,56 @@ fn an_incomplete_release_and_what_is_not_there_yet_are_refused_at_once() {
     facts.release = Err("reading /x: gone".into());
     assert!(refused(&request, &facts).contains("start the machine from the ISO"));
 }
+
+#[test]
+fn a_second_console_debug_and_the_end_are_as_asked_and_efi_needs_no_force() {
+    let facts = facts(vec![disk("/dev/sda", 8 * GB)]);
+    let plain = plan(&request("/dev/sda"), &facts, &settings()).unwrap();
+    let layer = crate::request::Layer {
+        device: Some("/dev/sda".into()),
+        force_efi: Some(true),
+        ..Default::default()
+    };
+    let forced = Request::from_layer(layer, Finish::Stay).unwrap();
+    assert_eq!(plan(&forced, &facts, &settings()).unwrap(), plain);
+    assert!(plain.text().contains("GRUB for UEFI") && !menu(&plain).contains("ttyS1"));
+
+    let mut request = request("/dev/sda");
+    request.tty = Some("ttyS1,9600".into());
+    request.debug = true;
+    request.finish = Finish::PowerOff;
+    let plan = plan(&request, &facts, &settings()).unwrap();
+    let menu = menu(&plan);
+    assert!(menu.contains("console=tty1 console=ttyS1,9600 ") && menu.contains(" k3os.debug"));
+    assert!(plan.text().ends_with("Then: the machine is switched off\n"));
+}
+
+/// The menu that a plan writes.
+fn menu(plan: &Plan) -> String {
+    let files = plan.steps.iter().find_map(|step| match step {
+        Step::Write { files } => Some(files),
+        _ => None,
+    });
+    let mut files = files.expect("files").iter();
+    let menu = files.find(|file| file.path.ends_with("grub.cfg"));
+    String::from_utf8(menu.expect("a menu").bytes.clone()).unwrap()
+}
+
+#[test]
+fn a_disk_that_is_not_there_is_refused_with_those_that_are() {
+    let mut facts = facts(vec![disk("/dev/sda", 8 * GB)]);
+    facts.named_wrong = Some("looking for /dev/sdz: no such file".into());
+    let text = refused(&request("/dev/sdz"), &facts);
+    assert!(
+        text.contains("/dev/sdz") && text.contains("serial S-dev-sda"),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_size_of_sector_that_is_none_of_ours_is_refused() {
+    let mut odd = disk("/dev/sda", 8 * GB);
+    odd.disk.sector = 2048;
+    let text = refused(&request("/dev/sda"), &facts(vec![odd]));
+    assert!(text.contains("sectors of 2048 bytes"), "{text}");
+}

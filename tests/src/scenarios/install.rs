@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::expect;
 use crate::guest::READY;
 use crate::machine::Boot;
 use crate::suite::{Lab, Scenario};
@@ -25,6 +26,7 @@ pub fn scenario() -> Scenario {
         .check("the_state_partition_has_grown", grown)
         .check("a_second_installation_is_refused", refused)
         .only_all("boots_by_uefi_too", uefi)
+        .only_all("no_format_keeps_files_and_configuration", kept)
 }
 
 /// The same for a machine that has UEFI alone.
@@ -120,4 +122,27 @@ fn refused(lab: &mut Lab) -> Result<()> {
     lab.guest()?
         .root("test -e /k3os/system/config.yaml")
         .map(drop)
+}
+
+/// From the medium, onto the file system that is there; the machine that ran from it was cut off.
+fn kept(lab: &mut Lab) -> Result<()> {
+    lab.guest()?.root("echo mine > /var/lib/mine && sync")?;
+    let iso = lab.setup.artifacts.iso();
+    let spec = lab.direct()?.word("k3os.mode", "live").cdrom(&iso);
+    lab.start(&spec.disk(&disk(lab)))?;
+    let guest = lab.guest()?;
+    guest.ssh.wait(READY)?;
+    let install = "k3os install --no-format --yes";
+    let said = guest.root_with(install, &[], INSTALLED)?;
+    ensure!(
+        said.contains("(unless it is there)") && !said.contains("erasing"),
+        "installing onto what is there: {said}"
+    );
+    guest.root("sync")?;
+    let spec = lab.spec(Boot::Bios)?.disk(&disk(lab));
+    lab.start(&spec)?;
+    let guest = lab.guest()?;
+    guest.ssh.wait(READY)?;
+    expect(&guest, "cat /var/lib/mine", "mine")?;
+    expect(&guest, "hostname", "installedbox")
 }

@@ -2,16 +2,47 @@
 
 use anyhow::{Result, ensure};
 
-use super::workload;
+use super::{expect, workload};
 use crate::guest::READY;
-use crate::machine::Boot;
+use crate::machine::{Boot, Bus};
 use crate::suite::{Lab, Scenario};
 
 /// The scenarios.
 pub fn scenarios() -> Vec<Scenario> {
     let bios = Scenario::full("iso-bios").gate("boots_to_ready_with_the_mediums_config", bios);
     let uefi = Scenario::sample("iso-uefi").gate("boots_to_ready", uefi);
-    vec![workload::answering(bios), workload::answering(uefi)]
+    let stick = Scenario::full("iso-stick")
+        .gate("boots_by_bios", |lab| stick(lab, Boot::Bios))
+        .check("it_is_no_disk_to_install_to", no_target)
+        .check("boots_by_uefi", |lab| stick(lab, Boot::Uefi));
+    vec![workload::answering(bios), workload::answering(uefi), stick]
+}
+
+/// The ISO written to a stick, with a key on it.
+fn stick(lab: &mut Lab, by: Boot) -> Result<()> {
+    let image = lab.dir.join("stick");
+    let text = format!("ssh_authorized_keys:\n- {}\n", lab.setup.key.public);
+    lab.setup.artifacts.remaster(&text, &image)?;
+    let spec = lab.spec(by)?.disk_on(&image, Bus::Usb);
+    lab.start(&spec)?;
+    let guest = lab.guest()?;
+    guest.ssh.wait(READY)?;
+    expect(&guest, "cat /run/k3os/mode", "live")
+}
+
+fn no_target(lab: &mut Lab) -> Result<()> {
+    for (disk, wanted) in [
+        ("/dev/sda", "is the disk that the release comes from"),
+        ("smallest", "no disk is smallest"),
+    ] {
+        let command = format!("k3os install --yes --device {disk}");
+        let answer = lab.guest()?.try_root(&command)?;
+        ensure!(
+            answer.status == 1 && answer.all().contains(wanted),
+            "installing to {disk}: '{wanted}' expected: {answer:?}"
+        );
+    }
+    Ok(())
 }
 
 /// The ISO with a `config.yaml` put on it, as users do.

@@ -32,8 +32,16 @@ pub fn scenario() -> Scenario {
         .check("that_one_runs_by_uefi", |lab| {
             runs(lab, Boot::Uefi, "rescue.iso")
         })
-        .gate("one_with_words_installs_by_itself", installs)
-        .check("the_disk_has_its_configuration", installed)
+        .gate("one_with_words_installs_by_itself", |lab| {
+            installs(lab, Boot::Bios)
+        })
+        .check("the_disk_has_its_configuration", |lab| {
+            installed(lab, Boot::Bios)
+        })
+        .gate("it_installs_by_uefi_as_well", |lab| {
+            installs(lab, Boot::Uefi)
+        })
+        .check("that_disk_has_it_too", |lab| installed(lab, Boot::Uefi))
 }
 
 fn config(lab: &Lab) -> String {
@@ -156,11 +164,12 @@ fn disk(lab: &Lab) -> PathBuf {
     lab.dir.join("disk")
 }
 
-fn installs(lab: &mut Lab) -> Result<()> {
-    make(lab, &config(lab), "installs.iso", &["--cmdline", WORDS])?;
+fn installs(lab: &mut Lab, by: Boot) -> Result<()> {
+    let words = ["--force", "--cmdline", WORDS];
+    make(lab, &config(lab), "installs.iso", &words)?;
     let made = File::create(disk(lab)).and_then(|file| file.set_len(DISK));
     made.context("making a disk")?;
-    let spec = lab.spec(Boot::Bios)?.disk(&disk(lab));
+    let spec = lab.spec(by)?.disk(&disk(lab));
     let machine = lab.start(&spec.cdrom(&lab.dir.join("installs.iso")))?;
     machine.serial.expect("k3OS is installed", INSTALLED)?;
     let status = machine.wait_end(READY)?;
@@ -168,8 +177,8 @@ fn installs(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
-fn installed(lab: &mut Lab) -> Result<()> {
-    let spec = lab.spec(Boot::Bios)?.disk(&disk(lab));
+fn installed(lab: &mut Lab, by: Boot) -> Result<()> {
+    let spec = lab.spec(by)?.disk(&disk(lab));
     lab.start(&spec)?;
     let guest = lab.guest()?;
     guest.ssh.wait(READY)?;

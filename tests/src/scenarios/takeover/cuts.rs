@@ -21,11 +21,11 @@ const STRIDE: Duration = Duration::from_millis(6);
 
 /// A cut while the release is copied: the other system boots as before, and can be prepared again.
 pub fn while_prepared(lab: &mut Lab) -> Result<()> {
-    // Behind a terminal of its own, sudo would end what it leaves in the background.
+    // sudo hangs up its own terminal when the shell ends; what is left in the background must outlive that.
     let command = format!("{PROGRAM} {TAKE_OVER} --yes /dev/vda1 /mnt/iso");
     let guest = lab.guest()?;
     guest.root(&format!(
-        "setsid -f {command} < /dev/null > /dev/ttyS0 2>&1"
+        "trap '' HUP; setsid -f {command} < /dev/null > /dev/ttyS0 2>&1"
     ))?;
     lab.machine()?.serial.expect("copying the release", LIMIT)?;
     lab.stop();
