@@ -16,8 +16,10 @@ use crate::tool::{self, text};
 
 /// Of all cuts that are asked for, one of so many comes while files are moved.
 const SHARE: usize = 3;
-/// Between two cuts, counted from the mount on; the moving takes some milliseconds.
-const STRIDE: Duration = Duration::from_millis(6);
+/// The step before the files are moved, as the initrd tells it.
+const MOUNTED: &str = "mounting them";
+/// How long moving them took under TCG, with all of it written to its final place. The cuts are spread over this.
+const MOVING: Duration = Duration::from_millis(450);
 
 /// A cut while the release is copied: the other system boots as before, and can be prepared again.
 pub fn while_prepared(lab: &mut Lab) -> Result<()> {
@@ -43,10 +45,9 @@ pub fn while_moved(lab: &mut Lab) -> Result<()> {
     let cuts = power_cuts::asked().div_ceil(SHARE);
     for cut in 0..cuts {
         copy(&kept, &path)?;
-        moving(lab, &[])?
-            .serial
-            .expect("mounted filesystem", LIMIT)?;
-        thread::sleep(STRIDE * u32::try_from(cut)?);
+        moving(lab, &[])?.serial.expect(MOUNTED, LIMIT)?;
+        let (number, of) = (u32::try_from(cut + 1)?, u32::try_from(cuts + 1)?);
+        thread::sleep(MOVING * number / of);
         lab.stop();
         let left = if is_there(&path, "/etc/hostname")? {
             "nothing was moved"
