@@ -12,7 +12,7 @@ const PROMPT: Duration = Duration::from_secs(150);
 
 /// The scenario.
 pub fn scenario() -> Scenario {
-    Scenario::full("rescue-login")
+    Scenario::sample("rescue-login")
         .gate("asks_for_the_password", asks)
         .check("a_wrong_one_and_ctrl_c_open_nothing", wrong)
         .check("the_right_one_opens_a_root_shell", right)
