@@ -164,7 +164,11 @@ fn parts(text: &str, whole: yaml::Remark, reader: &mut Reader<'_>) -> Option<Nod
             "this key does not apply; the others of this source do",
             saved.root,
         ),
-        None => (vec![whole], "nothing of this source applies", None),
+        None => {
+            let key = yaml::Keys::of(text).at(whole.place.line).to_owned();
+            let whole = yaml::Remark { key, ..whole };
+            (vec![whole], "nothing of this source applies", None)
+        }
     };
     for remark in remarks {
         // Without a key, it is about the file as a whole, the keys of which may apply all the same.

@@ -236,7 +236,7 @@ fn an_alias_bomb_is_told_by_its_reason_and_the_other_keys_apply() {
         (loaded.config.hostname.as_str(), loaded.config.run_cmd.len()),
         ("h", 1)
     );
-    let bomb = "f:6:5: error: a4: unfolds to more than 200000 values or 64 MiB, aliases (*NAME) repeating what their anchors hold";
+    let bomb = "f:6:5: error: a4: unfolds to more than 200000 values or 64 MiB, counting what aliases (*NAME) repeat";
     assert!(told.iter().any(|line| line.starts_with(bomb)), "{told:#?}");
     assert!(
         !told.iter().any(|line| line.contains("unknown anchor")),
@@ -295,6 +295,11 @@ fn what_is_too_large_or_no_map_is_told_with_its_source() {
         &vec![b' '; config::yaml::MAX_BYTES + 1],
     );
     assert_eq!(told, ["f: error: is larger than 16 MiB and is not read"]);
+    let (_, told) = read(SourceKind::File, "f", b"k3os: [\n");
+    assert!(
+        told[0].starts_with("f:2:1: error: k3os: this is not YAML: "),
+        "{told:#?}"
+    );
     let (_, told) = read(SourceKind::File, "f", b"#!/bin/sh\necho hello\n");
     assert_eq!(
         told,

@@ -145,7 +145,7 @@ impl Builder {
         self.size.bytes += by.bytes;
         if self.size.nodes > MAX_NODES || self.size.bytes > MAX_UNFOLDED {
             let message = format!(
-                "unfolds to more than {MAX_NODES} values or {} MiB, aliases (*NAME) repeating what their anchors hold",
+                "unfolds to more than {MAX_NODES} values or {} MiB, counting what aliases (*NAME) repeat",
                 MAX_UNFOLDED >> 20
             );
             return Err(Remark::new(Cause::Size, place, message));

@@ -206,6 +206,11 @@ fn each_key_changes_the_plan_of_its_phases_and_of_no_other() {
     use config::schema::{Kind, Section};
     let inner = config::Config::FIELDS.iter().chain(config::K3os::FIELDS);
     for field in inner.filter(|field| !matches!(field.kind, Kind::Section(_))) {
+        assert!(
+            !field.phases.is_empty(),
+            "{} is applied in no phase",
+            field.name
+        );
         if ["data_sources", "command_timeout"].contains(&field.name) {
             continue;
         }
