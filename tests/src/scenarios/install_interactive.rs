@@ -53,6 +53,8 @@ fn refuse(lab: &mut Lab) -> Result<()> {
     answer(serial)?;
     serial.send("n\r")?;
     serial.expect("Nothing was changed.", QUESTION)?;
+    // What is typed before the shell's prompt is sudo's, which throws it away.
+    serial.expect("$ ", QUESTION)?;
     let blocks = ["disk", "other"].map(|name| written(lab, name));
     for blocks in blocks {
         ensure!(blocks? == 0, "saying no: a disk was written to");
