@@ -141,6 +141,26 @@ mod tests {
         Ok(())
     }
 
+    /// A board without a clock: what it makes before the network tells the time is valid afterwards, however far the guess was off.
+    #[test]
+    fn what_was_made_by_a_wrong_clock_is_valid_by_the_right_one() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let paths = Paths::new(dir.path());
+        let leaves = plan::leaves(&facts());
+        ensure(&paths, &leaves, OffsetDateTime::UNIX_EPOCH)?;
+        for right in [date_time_ymd(2026, 11, 21), date_time_ymd(2035, 1, 1)] {
+            assert!(ensure(&paths, &leaves, right)?.is_empty(), "{right}");
+        }
+        for name in ["server-ca.crt", "serving-kube-apiserver.crt"] {
+            let text = fs::read(paths.tls(name))?;
+            let (_, pem) = x509_parser::pem::parse_x509_pem(&text)?;
+            let certificate = pem.parse_x509()?;
+            let begins = certificate.validity().not_before.to_datetime();
+            assert!(begins <= date_time_ymd(2020, 1, 1), "{name}: {begins}");
+        }
+        Ok(())
+    }
+
     #[test]
     fn a_new_address_renews_only_what_names_it() -> Result<()> {
         let dir = tempfile::tempdir()?;

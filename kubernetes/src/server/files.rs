@@ -246,3 +246,17 @@ fn json(path: &Path, value: &Value) -> Result<()> {
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guess_is_no_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let mark = dir.path().join("clock-guessed");
+        assert!(now(&mark).unix_timestamp() > 0);
+        fs::write(&mark, "1795000000\n").unwrap();
+        assert_eq!(now(&mark), OffsetDateTime::UNIX_EPOCH);
+    }
+}
