@@ -3,9 +3,10 @@
 mod common;
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use common::{
     At, DISK, Disk, check_release, install, plan, quiet, ready, release, release_for, request, run,
@@ -246,19 +247,43 @@ fn a_read_only_disk_is_refused() {
     assert!(refusals[0].what.contains("is read-only"), "{refusals:?}");
 }
 
+/// Another program that has locked the disk.
+fn hold(disk: &Disk, how: &str, seconds: u32) -> Child {
+    let script = format!("echo locked; sleep {seconds}");
+    let mut holder = Command::new("flock")
+        .args([how, text(&disk.device), "-c", &script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0; 6];
+    holder
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut said)
+        .unwrap();
+    holder
+}
+
+#[test]
+fn a_reader_of_the_disk_is_waited_for() {
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    let mut reader = hold(&disk, "-s", 1);
+    install(&disk, release.path(), &mut quiet()).unwrap();
+    assert!(reader.wait().unwrap().success());
+    check_installed(&disk, 512, "v1.0.0");
+}
+
 #[test]
 fn a_locked_disk_is_left_alone() {
     if !ready() {
         return;
     }
     let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
-    let mut holder = Command::new("flock")
-        .args(["-x", text(&disk.device), "-c", "echo locked; sleep 30"])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = [0; 6];
-    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut said).unwrap();
+    let mut holder = hold(&disk, "-x", 30);
     let error = install(&disk, release.path(), &mut quiet()).unwrap_err();
     let _ = holder.kill();
     let _ = holder.wait();

@@ -2,8 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use system::mount::{self, Flags, Mount};
 use system::{gpt, partition};
@@ -11,6 +15,9 @@ use system::{gpt, partition};
 use crate::grub::UNFINISHED;
 use crate::layout::Slice;
 use crate::plan::Plan;
+
+/// How long readers of the disk are waited for: on a slow machine udev has a queue when an installation begins.
+const READERS: Duration = Duration::from_secs(60);
 
 /// The state of an installation.
 pub(super) struct Work<'a> {
@@ -105,16 +112,36 @@ impl Drop for Work<'_> {
     }
 }
 
+/// Who holds the disk alone works on it. Readers, such as udev, which looks at a disk whenever somebody has closed it, are
+/// waited for.
 fn lock(disk: &Path) -> Result<Flock<File>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(disk)
-        .with_context(|| format!("opening {} for writing", disk.display()))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
+    let refused = |error| {
         anyhow!(
             "locking {}: {error}; another program works on this disk, end it first",
             disk.display()
         )
-    })
+    };
+    let file = match Flock::lock(open(disk)?, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => return Ok(lock),
+        Err((file, _)) => file,
+    };
+    // Let go at once: it only shows that all others are readers.
+    Flock::lock(open(disk)?, FlockArg::LockSharedNonblock).map_err(|(_, error)| refused(error))?;
+    lock_after_readers(file).map_err(refused)
+}
+
+fn lock_after_readers(file: File) -> Result<Flock<File>, Errno> {
+    let (sender, receiver) = mpsc::channel();
+    // When nobody waits for it any more, the lock is let go as soon as it is had.
+    thread::spawn(move || sender.send(Flock::lock(file, FlockArg::LockExclusive)));
+    match receiver.recv_timeout(READERS) {
+        Ok(result) => result.map_err(|(_, error)| error),
+        Err(_) => Err(Errno::ETIMEDOUT),
+    }
+}
+
+fn open(disk: &Path) -> Result<File> {
+    let opening = || format!("opening {} for writing", disk.display());
+    let options = OpenOptions::new().read(true).write(true).open(disk);
+    options.with_context(opening)
 }
