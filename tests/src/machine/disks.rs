@@ -67,7 +67,8 @@ fn device(bus: Bus, number: usize) -> Option<String> {
         Bus::Virtio4k => "virtio-blk-pci,logical_block_size=4096,physical_block_size=4096",
         Bus::Nvme => "nvme",
         Bus::Usb => "usb-storage,bus=usb.0",
-        Bus::Sata => "ide-hd",
+        // One disk per port; the first port may have the CD.
+        Bus::Sata => "ide-hd,bus=ide.1",
         Bus::Sd => return Some(format!("sd-card,drive=disk{number}")),
     };
     Some(format!(
