@@ -88,6 +88,17 @@ impl Serial {
     /// Gives name and password at the getty's prompt; says whether that lets in.
     pub fn try_password(&mut self, user: &str, password: &str, limit: Duration) -> Result<bool> {
         self.name(user, limit)?;
+        self.password(password)
+    }
+
+    /// The same right after a refusal, where an empty line would be taken for a name.
+    pub fn retry_password(&mut self, user: &str, password: &str) -> Result<bool> {
+        self.expect("login: ", ANSWER)?;
+        self.send(&format!("{user}\r"))?;
+        self.password(password)
+    }
+
+    fn password(&mut self, password: &str) -> Result<bool> {
         self.expect("Password:", ANSWER)?;
         self.send(&format!("{password}\r"))?;
         let (answer, _) = self

@@ -20,7 +20,7 @@ const PASSWORD: &str = "open sesame";
 
 /// The scenario.
 pub fn scenario() -> Scenario {
-    Scenario::sample("install-interactive")
+    Scenario::full("install-interactive")
         .gate("the_iso_logs_in_without_a_password", boot)
         .gate("a_no_at_the_end_changes_nothing", refuse)
         .gate("the_questions_lead_to_an_installed_disk", install)
@@ -135,7 +135,7 @@ fn log_in(lab: &mut Lab) -> Result<()> {
     let serial = &mut lab.start(&spec)?.serial;
     let wrong = serial.try_password("rancher", "close sesame", READY)?;
     ensure!(!wrong, "logging in: a wrong password lets in");
-    let right = serial.try_password("rancher", PASSWORD, READY)?;
+    let right = serial.retry_password("rancher", PASSWORD)?;
     ensure!(right, "logging in: the password does not let in");
     let answer = serial.run("cat /run/k3os/mode; echo; sudo -n id -u", QUESTION)?;
     let words: Vec<&str> = answer.text.split_whitespace().collect();
