@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use crate::ext4::Superblock;
+
 /// A file system that can hold a release or state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileSystem {
@@ -94,10 +96,10 @@ pub fn probe(device: &Path) -> Option<Volume> {
 
 /// Tells file system and label from the first bytes of a device.
 ///
-/// ext4: magic 0xEF53 at 0x438, label of 16 bytes at 0x478. ISO 9660: "CD001" at 0x8001, volume id of 32 at 0x8028.
+/// ISO 9660: "CD001" at 0x8001, volume id of 32 at 0x8028.
 pub fn identify(head: &[u8]) -> Option<(FileSystem, String)> {
-    if head.get(0x438..0x43a) == Some(&[0x53, 0xef]) {
-        return Some((FileSystem::Ext4, text(head.get(0x478..0x488)?)));
+    if let Some(superblock) = Superblock::in_head(head) {
+        return Some((FileSystem::Ext4, superblock.label()));
     }
     if head.get(0x8001..0x8006) == Some(b"CD001") {
         return Some((FileSystem::Iso9660, text(head.get(0x8028..0x8048)?)));
@@ -116,12 +118,11 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ext4::superblock;
 
     #[test]
     fn ext4_and_iso_labels_are_read() {
-        let mut ext4 = vec![0; HEAD];
-        ext4[0x438..0x43a].copy_from_slice(&[0x53, 0xef]);
-        ext4[0x478..0x482].copy_from_slice(b"K3OS_STATE");
+        let ext4 = superblock::made_up(&[(0x78, b"K3OS_STATE")]);
         assert_eq!(
             identify(&ext4),
             Some((FileSystem::Ext4, "K3OS_STATE".into()))

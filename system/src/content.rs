@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::block::text;
+use crate::ext4::Superblock;
 
 /// How much is read: up to the label of btrfs, the last of those that are known.
 const HEAD: usize = 0x1_0200;
@@ -39,8 +40,7 @@ const fn sign(kind: &'static str, at: usize, bytes: &'static [u8], label: (usize
 }
 
 /// In the order in which they are tried: FAT's boot sector also begins a disk of NTFS's kind.
-const SIGNS: [Sign; 12] = [
-    sign("ext4", 0x438, &[0x53, 0xef], (0x478, 16)),
+const SIGNS: [Sign; 11] = [
     sign("LUKS", 0, b"LUKS\xba\xbe", (0, 0)),
     sign("XFS", 0, b"XFSB", (0x6c, 12)),
     sign("NTFS", 3, b"NTFS    ", (0, 0)),
@@ -66,6 +66,15 @@ pub fn read(device: &Path) -> Content {
 
 /// Tells it from the first bytes.
 pub fn identify(head: &[u8]) -> Content {
+    if let Some(superblock) = Superblock::in_head(head) {
+        return Content {
+            kind: "ext4",
+            label: superblock.label(),
+            free: superblock
+                .block_size()
+                .and_then(|size| superblock.free_blocks().checked_mul(size)),
+        };
+    }
     let fits = |sign: &&Sign| head.get(sign.at..sign.at + sign.bytes.len()) == Some(sign.bytes);
     let Some(sign) = SIGNS.iter().find(fits) else {
         return Content::default();
@@ -74,25 +83,14 @@ pub fn identify(head: &[u8]) -> Content {
     Content {
         kind: sign.kind,
         label: text(head.get(start..start + length).unwrap_or_default()),
-        free: (sign.kind == "ext4").then(|| ext4_free(head)).flatten(),
+        free: None,
     }
-}
-
-/// ext4's free blocks less those that are kept for root (superblock at 0x400: 0x08, 0x0c, 0x154, 0x158), in bytes.
-fn ext4_free(head: &[u8]) -> Option<u64> {
-    let word = |at: usize| {
-        let bytes = head.get(0x400 + at..0x404 + at)?;
-        Some(u64::from(u32::from_le_bytes(bytes.try_into().ok()?)))
-    };
-    let free = word(0x0c)? | word(0x158)? << 32;
-    let reserved = word(0x08)? | word(0x154)? << 32;
-    let block = 1024_u64.checked_shl(u32::try_from(word(0x18)?).ok()?)?;
-    free.saturating_sub(reserved).checked_mul(block)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ext4::superblock;
 
     fn head(marks: &[(usize, &[u8])]) -> Vec<u8> {
         let mut head = vec![0; HEAD];
@@ -104,12 +102,11 @@ mod tests {
 
     #[test]
     fn kinds_and_labels_are_told() {
-        let ext4 = identify(&head(&[
-            (0x438, &[0x53, 0xef]),
-            (0x478, b"K3OS_STATE"),
-            (0x40c, &[100, 0, 0, 0]),
-            (0x408, &[10, 0, 0, 0]),
-            (0x418, &[2, 0, 0, 0]),
+        let ext4 = identify(&superblock::made_up(&[
+            (0x78, b"K3OS_STATE"),
+            (0x0c, &[100]),
+            (0x08, &[10]),
+            (0x18, &[2]),
         ]));
         assert_eq!((ext4.kind, ext4.label.as_str()), ("ext4", "K3OS_STATE"));
         assert_eq!(ext4.free, Some(90 * 4096));
@@ -123,7 +120,7 @@ mod tests {
         assert_eq!(identify(&[]), Content::default());
         assert_eq!(identify(&head(&[])), Content::default());
         // A block size that cannot be.
-        let odd = head(&[(0x438, &[0x53, 0xef]), (0x418, &[255, 255, 255, 255])]);
+        let odd = superblock::made_up(&[(0x18, &[255; 4])]);
         assert_eq!(identify(&odd).free, None);
     }
 }

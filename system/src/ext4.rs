@@ -1,9 +1,8 @@
 //! What the kernel can do to a mounted ext4 file system as a whole: its label, its journal. And its UUID, from the superblock.
 
-mod health;
+pub(crate) mod superblock;
 
 use std::fs::File;
-use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 
-pub use health::has_errors;
+pub use superblock::Superblock;
 
 // linux/fs.h
 const FS_IOC_SETFSLABEL: u64 = 0x4100_9432;
@@ -22,8 +21,6 @@ const FITHAW: u64 = 0xc004_5878;
 const LABEL_BUFFER: usize = 256;
 /// Bytes of an ext4 label.
 const LABEL_MOST: usize = 16;
-/// Where the superblock has the UUID.
-const UUID_AT: usize = 0x468;
 
 /// Labels a mounted file system, by its journal.
 ///
@@ -84,12 +81,14 @@ fn freeze_and_thaw(folder: &File) -> nix::Result<()> {
 
 /// The UUID of the ext4 file system on a device, as `blkid` writes it; `None` where there is none.
 pub fn uuid(device: &Path) -> Option<String> {
-    let mut head = Vec::with_capacity(UUID_AT + 16);
-    let file = File::open(device).ok()?;
-    file.take(UUID_AT as u64 + 16).read_to_end(&mut head).ok()?;
-    let is_ext4 = head.get(0x438..0x43a) == Some(&[0x53, 0xef]);
-    let bytes = head.get(UUID_AT..UUID_AT + 16).filter(|_| is_ext4)?;
-    Some(text(bytes))
+    let superblock = Superblock::read(device).ok()??;
+    Some(text(&superblock.uuid()))
+}
+
+/// Whether the kernel has noted errors in the file system on a device; not where it holds no ext4 or cannot be read.
+pub fn has_errors(device: &Path) -> bool {
+    let read = Superblock::read(device).ok().flatten();
+    read.is_some_and(|superblock| superblock.has_errors())
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -109,11 +108,8 @@ mod tests {
 
     #[test]
     fn a_uuid_is_written_as_everybody_does() {
-        let mut head = vec![0; UUID_AT + 16];
-        head[0x438..0x43a].copy_from_slice(&[0x53, 0xef]);
-        for (at, byte) in head[UUID_AT..].iter_mut().enumerate() {
-            *byte = at as u8;
-        }
+        let bytes: Vec<u8> = (0..16).collect();
+        let head = superblock::made_up(&[(0x68, &bytes)]);
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), &head).unwrap();
         assert_eq!(

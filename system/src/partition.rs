@@ -2,16 +2,16 @@
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::libc;
 
 use crate::disk::{Partition, partition_device};
+use crate::ext4::Superblock;
 
 // linux/blkpg.h
 const BLKPG: u64 = 0x1269;
@@ -144,8 +144,10 @@ pub fn drop_cache(device: &Path) -> Result<()> {
 /// When the device holds no ext4, or the kernel refuses.
 pub fn grow_ext4(device: &Path, mounted_at: &Path, bytes: u64) -> Result<bool> {
     let growing = || format!("growing the file system of {}", device.display());
-    let (blocks, block_size) = ext4_size(device).with_context(growing)?;
-    let wanted: u64 = bytes / block_size;
+    let superblock = Superblock::read(device).with_context(growing)?;
+    let block = superblock.and_then(|read| Some((read.blocks(), read.block_size()?)));
+    let (blocks, size) = block.with_context(|| format!("{}: it holds no ext4", growing()))?;
+    let wanted: u64 = bytes / size;
     if wanted <= blocks {
         return Ok(false);
     }
@@ -160,22 +162,6 @@ pub fn grow_ext4(device: &Path, mounted_at: &Path, bytes: u64) -> Result<bool> {
     };
     Errno::result(result).with_context(growing)?;
     Ok(true)
-}
-
-/// Blocks and bytes of a block, by the superblock (fs/ext4/ext4.h: 0x04, 0x150, 0x18; magic at 0x38).
-fn ext4_size(device: &Path) -> Result<(u64, u64)> {
-    let mut superblock = [0; 1024];
-    File::open(device)?.read_exact_at(&mut superblock, 1024)?;
-    let word = |at: usize| {
-        let bytes = superblock.get(at..at + 4).and_then(|b| b.try_into().ok());
-        bytes.map_or(0, u32::from_le_bytes)
-    };
-    ensure!(
-        word(0x38) & 0xffff == 0xef53 && word(0x18) <= 6,
-        "it holds no ext4"
-    );
-    let blocks = u64::from(word(0x04)) | u64::from(word(0x150)) << 32;
-    Ok((blocks, 1024 << word(0x18)))
 }
 
 #[cfg(test)]

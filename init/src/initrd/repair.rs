@@ -21,7 +21,7 @@ const NOTICE: &str = "issue.d/50-repair.issue";
 
 /// Whether the kernel has noted errors since the last check.
 pub fn is_needed(device: &Path) -> bool {
-    ext4::has_errors(device).unwrap_or(false)
+    ext4::has_errors(device)
 }
 
 /// Repairs the file system, which is not mounted, and leaves a notice in `run` for whoever logs in.
