@@ -7,6 +7,7 @@ mod data_cd;
 mod disk;
 mod guest;
 mod machine;
+mod mmdebstrap;
 mod processor;
 mod release;
 mod scenarios;

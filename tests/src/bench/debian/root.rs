@@ -11,6 +11,7 @@ use image_build::packages::{SUITE, USERLAND};
 use image_build::progress::Progress;
 use image_build::{run, sources};
 
+use crate::mmdebstrap;
 use crate::processor::Processor;
 
 /// The step's name in the cache.
@@ -132,17 +133,12 @@ fn translated(
 
 /// `hook` is what comes last in the new root.
 fn command(packages: &[String], hook: &str, folder: &Path) -> Result<Command> {
-    let mut command = Command::new("mmdebstrap");
-    command
-        .args(["--variant=minbase", "--format=tar"])
-        .arg("--aptopt=Apt::Install-Recommends \"false\"")
-        .arg(format!("--include={}", packages.join(",")))
-        .arg(format!("--customize-hook={USER_HOOK}"))
-        .arg(format!("--customize-hook={hook}"))
-        .arg(SUITE)
-        .arg(folder.join(ARCHIVE))
-        .args(sources::lines()?);
-    Ok(command)
+    let root = mmdebstrap::Root {
+        options: vec!["--variant=minbase".to_owned()],
+        packages: packages.join(","),
+        hooks: [USER_HOOK, hook].map(str::to_owned).into(),
+    };
+    root.command(&folder.join(ARCHIVE))
 }
 
 #[cfg(test)]

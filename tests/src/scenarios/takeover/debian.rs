@@ -12,6 +12,7 @@ use image_build::progress::Progress;
 use image_build::{run, sources};
 
 use crate::machine::Boot;
+use crate::mmdebstrap::Root;
 use crate::tool::{self, text};
 
 /// The step's name in the cache.
@@ -132,20 +133,13 @@ fn mbr() -> [u8; 66] {
 }
 
 fn command(packages: &str, folder: &Path) -> Result<Command> {
-    let mut command = Command::new("mmdebstrap");
-    command
-        .args(["--variant=minbase", "--format=tar"])
-        .arg("--aptopt=Apt::Install-Recommends \"false\"")
-        .arg(format!("--include={packages}"))
-        .arg(format!("--customize-hook={HOOK}"))
-        .arg(format!(
-            "--customize-hook=copy-out /boot {}",
-            folder.display()
-        ))
-        .arg(SUITE)
-        .arg(folder.join(ARCHIVE))
-        .args(sources::lines()?);
-    Ok(command)
+    let copy = format!("copy-out /boot {}", folder.display());
+    let root = Root {
+        options: vec!["--variant=minbase".to_owned()],
+        packages: packages.to_owned(),
+        hooks: vec![HOOK.to_owned(), copy],
+    };
+    root.command(&folder.join(ARCHIVE))
 }
 
 #[cfg(test)]

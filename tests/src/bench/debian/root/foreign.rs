@@ -6,9 +6,8 @@ use std::process::Command;
 
 use anyhow::Result;
 use image_build::cache::Key;
-use image_build::packages::SUITE;
-use image_build::sources;
 
+use crate::mmdebstrap::Root;
 use crate::processor::Processor;
 
 /// The other processor's files, until they are in their place.
@@ -34,25 +33,21 @@ pub fn fetch(
     processor: Processor,
     folder: &Path,
 ) -> Result<Command> {
-    let mut command = Command::new("mmdebstrap");
-    command
-        .args(options(packages, kernel, processor))
-        .arg(SUITE)
-        .arg(folder.join(FETCHED))
-        .args(sources::lines()?);
-    Ok(command)
+    root(packages, kernel, processor).command(&folder.join(FETCHED))
 }
 
-fn options(packages: &[String], kernel: &str, processor: Processor) -> Vec<String> {
+fn root(packages: &[String], kernel: &str, processor: Processor) -> Root {
     let names = packages.join(",");
-    vec![
-        "--variant=extract".to_owned(),
-        "--format=tar".to_owned(),
-        "--skip=check/qemu".to_owned(),
-        "--aptopt=Apt::Install-Recommends \"false\"".to_owned(),
-        format!("--architectures={}", processor.name()),
-        format!("--include={names},{SHELL},linux-image-{kernel}"),
-    ]
+    let processor = format!("--architectures={}", processor.name());
+    Root {
+        options: vec![
+            "--variant=extract".to_owned(),
+            "--skip=check/qemu".to_owned(),
+            processor,
+        ],
+        packages: format!("{names},{SHELL},linux-image-{kernel}"),
+        hooks: Vec::new(),
+    }
 }
 
 /// What [`MERGE`] asks for.
@@ -83,13 +78,9 @@ mod tests {
 
     #[test]
     fn the_packages_are_fetched_for_the_other_processor_with_its_kernel() {
-        let options = options(&["udev".to_owned()], "6.12.1-arm64", Processor::Arm64);
-        assert_eq!(
-            options[4..],
-            [
-                "--architectures=arm64",
-                "--include=udev,busybox-static,linux-image-6.12.1-arm64"
-            ]
-        );
+        let root = root(&["udev".to_owned()], "6.12.1-arm64", Processor::Arm64);
+        assert_eq!(root.options[2], "--architectures=arm64");
+        let packages = "udev,busybox-static,linux-image-6.12.1-arm64";
+        assert_eq!(root.packages, packages);
     }
 }
