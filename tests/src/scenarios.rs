@@ -61,7 +61,7 @@ fn all() -> Vec<Scenario> {
     all.push(install_interactive::scenario());
     all.push(own_iso::scenario());
     all.push(uefi_entry::scenario());
-    all.push(buses::scenario());
+    all.extend(buses::all());
     all.extend(netboot::scenarios());
     all.push(rescue_login::scenario());
     all.push(overlay::scenario());

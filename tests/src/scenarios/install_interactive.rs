@@ -20,7 +20,7 @@ const PASSWORD: &str = "open sesame";
 
 /// The scenario.
 pub fn scenario() -> Scenario {
-    Scenario::full("install-interactive")
+    Scenario::sample("install-interactive")
         .gate("the_iso_logs_in_without_a_password", boot)
         .gate("a_no_at_the_end_changes_nothing", refuse)
         .gate("the_questions_lead_to_an_installed_disk", install)

@@ -20,7 +20,7 @@ const CONFIG: &str = "/var/lib/rancher/k3os/config.yaml";
 
 /// The scenario.
 pub fn scenario() -> Scenario {
-    Scenario::full("overlay")
+    Scenario::sample("overlay")
         .gate("debian_boots_with_its_own_init", debian)
         .check("the_check_finds_nothing_against_it", check)
         .gate("the_archive_is_unpacked_over_it", unpack)

@@ -1,7 +1,8 @@
 //! The plug is pulled, many times: in the installation, and in the first boot after it. One disk goes through all of it, so each
 //! installation begins on what the cut before it left.
 //!
-//! `K3OS_POWER_CUTS=50` says how often in all; a few times otherwise, for each costs a boot.
+//! `K3OS_POWER_CUTS=50` says how often in all; a few times otherwise, for each costs a boot. A third of them comes while another
+//! system is taken over, which is that scenario's.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -21,6 +22,8 @@ use crate::tool::{self, text};
 
 /// How often without being told.
 const FEW: usize = 6;
+/// Installations, first boots, takeovers.
+const STORIES: usize = 3;
 const DISK: u64 = 8 << 30;
 const SECTOR: u64 = 512;
 const INSTALLED: Duration = Duration::from_secs(900);
@@ -51,15 +54,11 @@ enum Holds {
     System,
 }
 
-/// How often the plug shall be pulled.
-pub fn asked() -> usize {
+/// How often the plug shall be pulled in each story.
+pub fn cuts() -> usize {
     let told = std::env::var("K3OS_POWER_CUTS").ok();
-    told.and_then(|text| text.parse().ok()).unwrap_or(FEW)
-}
-
-/// How often in each of the two stories.
-fn cuts() -> usize {
-    asked().div_ceil(2)
+    let all = told.and_then(|text| text.parse().ok()).unwrap_or(FEW);
+    all.div_ceil(STORIES)
 }
 
 fn disk(lab: &Lab) -> PathBuf {

@@ -135,7 +135,9 @@ fn pods(lab: &mut Lab) -> Result<()> {
     let guest = lab.guest()?;
     guest.wait_pod("term")?;
     // The API may still say what was so before the reboot; only the container's answer counts.
-    guest.wait_root("kubectl exec term -- sh -c :", POD).map(drop)
+    guest
+        .wait_root("kubectl exec term -- sh -c :", POD)
+        .map(drop)
 }
 
 fn power_button(lab: &mut Lab) -> Result<()> {

@@ -14,8 +14,6 @@ use crate::scenarios::power_cuts;
 use crate::suite::Lab;
 use crate::tool::{self, text};
 
-/// Of all cuts that are asked for, one of so many comes while files are moved.
-const SHARE: usize = 3;
 /// The step before the files are moved, as the initrd tells it.
 const MOUNTED: &str = "mounting them";
 /// How long moving them took under TCG, with all of it written to its final place. The cuts are spread over this.
@@ -42,7 +40,7 @@ pub fn while_prepared(lab: &mut Lab) -> Result<()> {
 pub fn while_moved(lab: &mut Lab) -> Result<()> {
     let (path, kept) = (disk(lab), lab.dir.join("prepared"));
     copy(&path, &kept)?;
-    let cuts = power_cuts::asked().div_ceil(SHARE);
+    let cuts = power_cuts::cuts();
     for cut in 0..cuts {
         copy(&kept, &path)?;
         moving(lab, &[])?.serial.expect(MOUNTED, LIMIT)?;
