@@ -67,7 +67,8 @@ fn disk(lab: &Lab) -> PathBuf {
 
 fn installing(lab: &Lab) -> Result<Spec> {
     let iso = lab.setup.artifacts.iso();
-    let spec = lab.direct()?.cdrom(&iso).disk(&disk(lab));
+    let spec = lab.direct()?.one_processor();
+    let spec = spec.cdrom(&iso).disk(&disk(lab));
     let words = [
         ("k3os.mode", "install"),
         ("k3os.install.silent", "true"),
@@ -77,6 +78,11 @@ fn installing(lab: &Lab) -> Result<Spec> {
     Ok(words
         .iter()
         .fold(spec, |spec, (key, value)| spec.word(key, value)))
+}
+
+fn installed(lab: &Lab) -> Result<Spec> {
+    let spec = lab.spec(Boot::Bios)?.one_processor();
+    Ok(spec.disk(&disk(lab)))
 }
 
 /// The step in which a cut comes: a few are spread over all of them, more go through them again and again.
@@ -152,7 +158,7 @@ fn first_boots(lab: &mut Lab) -> Result<()> {
     for cut in 0..cuts {
         // From the loader to the node's first seconds; each on a disk that was never booted.
         tool::run("cp", ["--sparse=always", &text(&kept), &text(&path)])?;
-        let spec = lab.spec(Boot::Bios)?.disk(&path);
+        let spec = installed(lab)?;
         lab.start(&spec)?;
         thread::sleep(whole * (cut + 1) / cuts);
         lab.stop();
@@ -169,7 +175,7 @@ fn first_boots(lab: &mut Lab) -> Result<()> {
 /// Boots the disk until it can be logged into, and pulls the plug. Gives how long that took.
 fn boot(lab: &mut Lab) -> Result<Duration> {
     let begun = Instant::now();
-    let spec = lab.spec(Boot::Bios)?.disk(&disk(lab));
+    let spec = installed(lab)?;
     lab.start(&spec)?;
     lab.guest()?.ssh.wait(READY)?;
     lab.guest()?.root("grep -qx disk /run/k3os/mode")?;

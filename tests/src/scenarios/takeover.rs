@@ -62,13 +62,14 @@ fn bios(lab: &Lab) -> Result<Spec> {
     if !iso.exists() {
         tool::run("cp", [text(&lab.setup.artifacts.iso()), text(&iso)])?;
     }
-    Ok(lab.spec(Boot::Bios)?.disk(&disk(lab)).disk(&iso))
+    let spec = lab.spec(Boot::Bios)?.one_processor();
+    Ok(spec.disk(&disk(lab)).disk(&iso))
 }
 
 fn own_grub(lab: &mut Lab) -> Result<()> {
     let debian = Debian::prepare()?;
     debian.disk(&lab.setup.key.public, &disk(lab), &lab.dir.join("root"))?;
-    let spec = lab.spec(debian.boot()?)?.disk(&disk(lab));
+    let spec = lab.spec(debian.boot()?)?.one_processor().disk(&disk(lab));
     let spec = spec.word("root", &format!("UUID={UUID}"));
     lab.start(&spec)?;
     let guest = lab.guest()?;

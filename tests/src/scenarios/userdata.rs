@@ -1,4 +1,4 @@
-//! Userdata from a CD labelled `cidata`: a configuration, then a script. Nothing on the state disk names the CD.
+//! Userdata from a CD labelled `cidata`: a configuration, then a script, then both in one. Nothing on the state disk names the CD.
 
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub fn scenario() -> Scenario {
         .gate("boots_with_a_script_on_the_cd", boot_with_script)
         .check("the_script_ran", script)
         .check("what_the_first_cd_said_is_gone", gone)
+        .gate("boots_with_mime_parts_on_the_cd", boot_with_parts)
+        .check("each_part_has_its_effect", parts)
 }
 
 fn boot_with_yaml(lab: &mut Lab) -> Result<()> {
@@ -119,6 +121,29 @@ fn boot_with_script(lab: &mut Lab) -> Result<()> {
 fn script(lab: &mut Lab) -> Result<()> {
     lab.guest()?
         .wait_root("grep -q '^[5-9]' /run/from-script", SOON)
+        .map(drop)
+}
+
+/// As cloud-init's `make-mime` writes it.
+const PARTS: &str = "Content-Type: multipart/mixed; boundary=\"===3==\"\nMIME-Version: 1.0\n\n\
+    --===3==\nContent-Type: text/cloud-config; charset=\"us-ascii\"\nMIME-Version: 1.0\n\
+    Content-Transfer-Encoding: 7bit\nContent-Disposition: attachment; filename=\"config.yaml\"\n\n\
+    #cloud-config\nhostname: from-a-part\nwrite_files:\n- path: /etc/from-part\n  content: part\n\n\
+    --===3==\nContent-Type: text/x-shellscript; charset=\"us-ascii\"\nMIME-Version: 1.0\n\
+    Content-Transfer-Encoding: base64\nContent-Disposition: attachment; filename=\"script.sh\"\n\n\
+    IyEvYmluL3NoCmhvc3RuYW1lID4gL3J1bi9mcm9tLXBhcnQK\n\n\
+    --===3==--\n";
+
+fn boot_with_parts(lab: &mut Lab) -> Result<()> {
+    boot(lab, "parts", PARTS, "instance-id: i-1\n")
+}
+
+/// The script, `hostname > /run/from-part`, runs when the name is set.
+fn parts(lab: &mut Lab) -> Result<()> {
+    let guest = lab.guest()?;
+    expect(&guest, "cat /etc/from-part", "part")?;
+    guest
+        .wait_root("grep -x from-a-part /run/from-part", SOON)
         .map(drop)
 }
 

@@ -71,7 +71,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 
 /// Starts the initrd as the takeover's menu does.
 fn moving<'a>(lab: &'a mut Lab, more: &[&str]) -> Result<&'a mut crate::machine::Machine> {
-    let spec = lab.spec(lab.setup.artifacts.direct())?.disk(&disk(lab));
+    let spec = lab.spec(lab.setup.artifacts.direct())?.one_processor();
+    let spec = spec.disk(&disk(lab));
     let mut spec = spec.exit_on_reboot().word("k3os.takeover", UUID);
     spec.cmdline
         .extend(more.iter().map(|word| (*word).to_owned()));
