@@ -18,11 +18,17 @@ pub struct StateTree {
 }
 
 impl StateTree {
+    /// A tree at `root` with nothing in it.
+    pub fn empty(root: &Path) -> Result<Self> {
+        fs::create_dir_all(root).with_context(|| format!("creating {}", root.display()))?;
+        Ok(Self {
+            root: root.to_owned(),
+        })
+    }
+
     /// A tree at `root` with one release in it.
     pub fn with_release(root: &Path, release: &Release) -> Result<Self> {
-        let tree = Self {
-            root: root.to_owned(),
-        };
+        let tree = Self::empty(root)?;
         let target = root.join("k3os/system/releases");
         fs::create_dir_all(&target).with_context(|| format!("creating {}", target.display()))?;
         tool::run("cp", ["-a".to_owned(), text(&release.dir()), text(&target)])?;
@@ -45,7 +51,8 @@ impl StateTree {
         self.root.join(name)
     }
 
-    fn write(self, path: &str, content: &str) -> Result<Self> {
+    /// Writes a file; `path` is relative to the disk's root.
+    pub fn write(self, path: &str, content: &str) -> Result<Self> {
         let path = self.root.join(path);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;

@@ -17,6 +17,7 @@ mod netboot;
 mod network;
 mod node;
 pub mod objects;
+mod old_k3os;
 mod overlay;
 mod own_iso;
 mod phases;
@@ -59,6 +60,7 @@ fn all() -> Vec<Scenario> {
     all.extend(media::scenarios());
     all.push(install::scenario());
     all.push(install_interactive::scenario());
+    all.push(old_k3os::scenario());
     all.push(own_iso::scenario());
     all.push(uefi_entry::scenario());
     all.extend(buses::all());
