@@ -44,6 +44,8 @@ pub enum User {
     Storage,
     /// What isolates containers and users from one another.
     Security,
+    /// Some of the machines that our own kernel is for; a board's kernel is for that board.
+    Hardware,
 }
 
 impl User {
@@ -56,6 +58,7 @@ impl User {
             User::Network => "network",
             User::Storage => "storage",
             User::Security => "security",
+            User::Hardware => "hardware",
         }
     }
 }
@@ -105,7 +108,7 @@ const fn nice(user: User, name: &'static str, reason: &'static str) -> Option {
     }
 }
 
-use User::{Init, Kubelet, Network, Security, Services, Storage};
+use User::{Hardware, Init, Kubelet, Network, Security, Services, Storage};
 
 /// Every option, by who needs it.
 pub const OPTIONS: &[Option] = &[
@@ -169,17 +172,21 @@ pub const OPTIONS: &[Option] = &[
         "MAGIC_SYSRQ",
         "the last way out of a machine that hangs",
     ),
-    nice(Init, "EFIVAR_FS", "boot entries of the firmware"),
-    nice(Init, "SERIAL_8250_CONSOLE", "the serial console"),
-    nice(Init, "VIRTIO_PCI", "disks and networks of virtual machines"),
-    nice(Init, "VIRTIO_BLK", "disks of virtual machines"),
-    nice(Init, "SCSI_VIRTIO", "disks of virtual machines"),
-    nice(Init, "BLK_DEV_NVME", "NVMe disks"),
-    nice(Init, "SATA_AHCI", "SATA disks"),
-    nice(Init, "USB_STORAGE", "USB disks and sticks"),
-    nice(Init, "HYPERV_STORAGE", "disks of Hyper-V and Azure"),
-    nice(Init, "VMWARE_PVSCSI", "disks of VMware"),
-    nice(Init, "XEN_BLKDEV_FRONTEND", "disks of Xen"),
+    nice(Hardware, "EFIVAR_FS", "boot entries of the firmware"),
+    nice(Hardware, "SERIAL_8250_CONSOLE", "the serial console"),
+    nice(
+        Hardware,
+        "VIRTIO_PCI",
+        "disks and networks of virtual machines",
+    ),
+    nice(Hardware, "VIRTIO_BLK", "disks of virtual machines"),
+    nice(Hardware, "SCSI_VIRTIO", "disks of virtual machines"),
+    nice(Hardware, "BLK_DEV_NVME", "NVMe disks"),
+    nice(Hardware, "SATA_AHCI", "SATA disks"),
+    nice(Hardware, "USB_STORAGE", "USB disks and sticks"),
+    nice(Hardware, "HYPERV_STORAGE", "disks of Hyper-V and Azure"),
+    nice(Hardware, "VMWARE_PVSCSI", "disks of VMware"),
+    nice(Hardware, "XEN_BLKDEV_FRONTEND", "disks of Xen"),
     builtin(Services, "FUTEX", "every program with threads"),
     builtin(
         Services,
@@ -207,12 +214,12 @@ pub const OPTIONS: &[Option] = &[
     nice(Services, "KEY_DH_OPERATIONS", "iwd's enterprise WiFi"),
     nice(Services, "WATCHDOG", "restart of a machine that hangs"),
     nice(
-        Services,
+        Hardware,
         "ACPI_BUTTON",
         "the power button ends the system in order",
     ),
     nice(
-        Services,
+        Hardware,
         "HW_RANDOM_VIRTIO",
         "random numbers early in virtual machines",
     ),
