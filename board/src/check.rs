@@ -7,7 +7,7 @@ mod place;
 use serde::Serialize;
 
 pub use facts::Facts;
-pub use findings::findings;
+pub use findings::{cgroups, findings};
 
 /// How a finding counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

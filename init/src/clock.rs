@@ -18,7 +18,7 @@ pub const GUESSED: &str = "/run/k3os/clock-guessed";
 /// Its time is that of the release's build.
 const RELEASE: &str = "/usr/lib/k3os/release";
 /// How often the time is kept: what a power cut makes a machine fall behind, at most.
-const INTERVAL: Duration = Duration::from_secs(600);
+const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Sets the clock when it cannot be right. Gives the time that it was set to.
 ///

@@ -12,6 +12,7 @@ mod first_stage;
 pub mod initrd;
 #[cfg(feature = "full")]
 pub mod local;
+pub mod notice;
 #[cfg(feature = "full")]
 pub mod report;
 pub mod rescue;

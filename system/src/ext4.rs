@@ -1,4 +1,5 @@
-//! What the kernel can do to a mounted ext4 file system as a whole: its label, its journal. And its UUID, from the superblock.
+//! What the kernel can do to a mounted ext4 file system as a whole: its label, its journal. And what its superblock
+//! says: its UUID, whether it has errors.
 
 pub(crate) mod superblock;
 

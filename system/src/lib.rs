@@ -17,6 +17,7 @@ pub mod ext4;
 pub mod gpt;
 pub mod login;
 pub mod loopdev;
+pub mod memory;
 pub mod modules;
 pub mod mount;
 pub mod net;

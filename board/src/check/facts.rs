@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::read::GzDecoder;
+use system::memory;
 use system::modules::Index;
 use system::mount::{self, MountInfo};
 use system::space::space;
@@ -72,32 +73,43 @@ pub struct Facts {
 impl Facts {
     /// Looks at the running machine, whose root is at `root` (`/`, or where a running node shows the board's).
     pub fn gather(root: &Path) -> Self {
-        let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let kernel = text("/proc/sys/kernel/osrelease").trim().to_owned();
         let mounts = mount::list().unwrap_or_default();
         let mounted = |target: &Path| mounts.iter().rfind(|mount| mount.target == target);
         Self {
-            model: text("/proc/device-tree/model")
-                .trim_end_matches('\0')
-                .to_owned(),
             config: config(root, &kernel),
             missing_modules: missing_modules(&root.join("lib/modules").join(&kernel)),
             file_systems: text("/proc/filesystems"),
-            controllers: controllers(),
-            cmdline: text("/proc/cmdline").trim().to_owned(),
-            memory_kib: memory_kib(&text("/proc/meminfo")),
+            memory_kib: memory::total_kib().ok(),
             free: space(root).ok().map(|space| space.free),
             root: mounted(root).cloned(),
             separate_usr: mounted(&root.join("usr")).is_some(),
             unpacked: root.join("k3os/system/releases").is_dir(),
             init: old_init::Facts::gather(root).ok().map(|facts| facts.init),
-            loader_files: place::files()
-                .filter(|file| root.join(file).exists())
-                .collect(),
             dracut: root.join("usr/bin/dracut").exists(),
             kernel,
+            ..Self::of_cgroups(root)
         }
     }
+
+    /// Only what the finding about cgroups is made of, which costs a boot nothing.
+    pub fn of_cgroups(root: &Path) -> Self {
+        let loader_files = place::files().filter(|file| root.join(file).exists());
+        Self {
+            model: text("/proc/device-tree/model")
+                .trim_end_matches('\0')
+                .to_owned(),
+            controllers: controllers(),
+            cmdline: text("/proc/cmdline").trim().to_owned(),
+            loader_files: loader_files.collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a file of the kernel says; empty when there is none.
+fn text(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
 }
 
 /// Where kernels show or keep their configuration.
@@ -154,13 +166,6 @@ fn enabled_controllers(table: &str) -> Vec<String> {
         })
     };
     table.lines().filter_map(name).collect()
-}
-
-fn memory_kib(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]

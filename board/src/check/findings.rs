@@ -1,6 +1,6 @@
 //! What the facts mean.
 
-use kernel_config::Need;
+use kernel_config::{Need, User};
 
 use super::{Facts, Finding, Level, place};
 use crate::old_init::Seen;
@@ -79,7 +79,8 @@ fn options(facts: &Facts) -> Vec<Finding> {
     let report = kernel_config::check(config);
     let missing = |need| {
         let all = report.missing(need);
-        all.filter(|missing| !OF_OUR_OWN_KERNEL.contains(&missing.option.name))
+        all.filter(|missing| missing.option.user != User::Hardware)
+            .filter(|missing| !OF_OUR_OWN_KERNEL.contains(&missing.option.name))
     };
     let problem = |missing: &kernel_config::Missing| {
         finding(TOPIC, Level::Problem, missing.to_string())
@@ -135,7 +136,8 @@ fn mounts(facts: &Facts, file_system: &str) -> bool {
         .any(|line| line.split_whitespace().last() == Some(file_system))
 }
 
-fn cgroups(facts: &Facts) -> Finding {
+/// Whether pods can be limited.
+pub fn cgroups(facts: &Facts) -> Finding {
     const TOPIC: &str = "cgroups";
     let Some(there) = &facts.controllers else {
         return finding(
@@ -171,7 +173,7 @@ fn switch_memory_on(facts: &Facts) -> String {
     if words.is_empty() {
         return "the command line switches it on already, and this kernel does not obey: use another kernel".to_owned();
     }
-    place::add(&words, &facts.loader_files) + ", and start the board again"
+    place::add(&words, facts) + ", and start the board again"
 }
 
 fn cgroup2(facts: &Facts) -> Finding {
@@ -293,7 +295,7 @@ fn start(facts: &Facts) -> Finding {
         None if facts.dracut => {
             let found = "the initrd is made by dracut, which starts systemd and not /sbin/init";
             finding(TOPIC, Level::Problem, found.to_owned())
-                .advise(place::add(&["init=/sbin/init"], &facts.loader_files))
+                .advise(place::add(&["init=/sbin/init"], facts))
         }
         _ => finding(TOPIC, Level::Ok, "/sbin/init is what is started".into()),
     }

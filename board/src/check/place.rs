@@ -1,5 +1,7 @@
 //! Where a board's loader takes the kernel's command line from.
 
+use super::Facts;
+
 /// Files by which a loader is known, the most telling first, and how words are added there.
 const PLACES: [(&str, &str); 9] = [
     (
@@ -39,6 +41,10 @@ const PLACES: [(&str, &str); 9] = [
         "append to GRUB_CMDLINE_LINUX in /etc/default/grub and run update-grub",
     ),
 ];
+/// As the firmware's device tree begins to name it.
+const PI: &str = "Raspberry Pi";
+/// The file is always there, and a node does not mount its partition.
+const PI_FIRMWARE: &str = "append to the one line of cmdline.txt on the boot partition (from a node: mount /dev/mmcblk0p1 /mnt)";
 /// Where no file is known.
 const U_BOOT: &str =
     "append to bootargs in U-Boot's environment (fw_printenv bootargs; fw_setenv bootargs \"…\")";
@@ -48,10 +54,16 @@ pub fn files() -> impl Iterator<Item = &'static str> {
     PLACES.iter().map(|(file, _)| *file)
 }
 
-/// How to add these words to the command line of a board that has these files.
-pub fn add(words: &[&str], files: &[&str]) -> String {
-    let known = PLACES.iter().find(|(file, _)| files.contains(file));
-    let how = known.map_or(U_BOOT, |(_, how)| how);
+/// How to add these words to the board's command line.
+pub fn add(words: &[&str], board: &Facts) -> String {
+    let mut known = PLACES.iter();
+    let known = known.find(|(file, _)| board.loader_files.contains(file));
+    let unknown = if board.model.starts_with(PI) {
+        PI_FIRMWARE
+    } else {
+        U_BOOT
+    };
+    let how = known.map_or(unknown, |(_, how)| how);
     format!("{how}: {}", words.join(" "))
 }
 
@@ -59,13 +71,30 @@ pub fn add(words: &[&str], files: &[&str]) -> String {
 mod tests {
     use super::*;
 
+    fn with(files: &[&'static str]) -> Facts {
+        Facts {
+            loader_files: files.to_vec(),
+            ..Facts::default()
+        }
+    }
+
     #[test]
     fn the_firmware_s_file_counts_before_an_old_one() {
-        let both = ["boot/cmdline.txt", "boot/firmware/cmdline.txt"];
-        let text = add(&["a", "b=c"], &both);
+        let text = add(
+            &["a", "b=c"],
+            &with(&["boot/cmdline.txt", "boot/firmware/cmdline.txt"]),
+        );
         assert!(text.contains("/boot/firmware/cmdline.txt"), "{text}");
         assert!(text.ends_with(": a b=c"), "{text}");
-        assert!(add(&["a"], &["boot/extlinux/extlinux.conf"]).contains("extlinux.conf"));
-        assert!(add(&["a"], &[]).contains("fw_setenv"));
+        let text = add(&["a"], &with(&["boot/extlinux/extlinux.conf"]));
+        assert!(text.contains("extlinux.conf"), "{text}");
+        assert!(add(&["a"], &with(&[])).contains("fw_setenv"));
+    }
+
+    #[test]
+    fn a_pi_that_does_not_mount_its_boot_partition_is_told_where_it_is() {
+        let mut pi = with(&[]);
+        pi.model = "Raspberry Pi 5 Model B Rev 1.0".to_owned();
+        assert!(add(&["a"], &pi).contains("mount /dev/mmcblk0p1 /mnt): a"));
     }
 }

@@ -6,6 +6,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use system::memory;
 
 const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 const RESERVE: &str = "/proc/sys/vm/min_free_kbytes";
@@ -24,16 +25,8 @@ pub(super) fn tune(cmdline: &str) -> Result<()> {
         return Ok(());
     }
     fs::write(HUGE_PAGES, "madvise").with_context(|| format!("writing {HUGE_PAGES}"))?;
-    let meminfo = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
-    let total = total_kib(&meminfo).context("finding MemTotal in /proc/meminfo")?;
-    fs::write(RESERVE, reserve_kib(total).to_string()).with_context(|| format!("writing {RESERVE}"))
-}
-
-fn total_kib(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.split_whitespace().next()?.parse().ok()
+    fs::write(RESERVE, reserve_kib(memory::total_kib()?).to_string())
+        .with_context(|| format!("writing {RESERVE}"))
 }
 
 /// What the kernel reserves by itself where there are no huge pages: the root of sixteen times its memory (in KiB), see
@@ -53,14 +46,5 @@ mod tests {
         assert_eq!(reserve_kib(4 << 20), 8192);
         assert_eq!(reserve_kib(64 << 10), 4096);
         assert_eq!(reserve_kib(u64::MAX), 262_144);
-    }
-
-    #[test]
-    fn the_memory_is_read() {
-        assert_eq!(
-            total_kib("MemTotal:        4013940 kB\nMemFree: 1 kB\n"),
-            Some(4_013_940)
-        );
-        assert_eq!(total_kib("MemFree: 1 kB\n"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! The second stage: `/usr/sbin/init` from the release's own squashfs, up to the running supervisor and its end.
 
+mod cgroups;
 mod gettys;
 mod homes;
 mod identity;
@@ -56,6 +57,7 @@ fn prepare(cmdline: &str, mode: &str) {
         "mounting the kernel's other file systems",
         kernel_fs::mount_all,
     );
+    steps.optional("looking at the kernel's cgroups", || cgroups::look(mode));
     steps.optional("raising limits", raise_limits);
     steps.optional("tuning the kernel's memory", || memory::tune(cmdline));
     steps.optional("bringing up the loopback interface", net::bring_up_loopback);

@@ -16,6 +16,7 @@ use std::thread;
 use anyhow::Result;
 use config::BootSwitches;
 use system::block::Volume;
+use system::ext4;
 use system::loopdev;
 use system::modules::{Loader, device_aliases};
 use system::mount::{Flags, Mount};
@@ -92,7 +93,7 @@ fn boot(steps: &mut Steps) -> Result<Infallible, StepFailure> {
 /// Before it is mounted, where its superblock says that it needs it.
 fn repair_state(steps: &mut Steps, found: &Boot) {
     if let Some(state) = found.state_to_write()
-        && repair::is_needed(&state.device)
+        && ext4::has_errors(&state.device)
     {
         steps.optional("repairing the state partition's file system", || {
             repair::repair(&state.device, Path::new(RUN))

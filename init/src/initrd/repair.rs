@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use system::command::{self, CommandLine, Ended};
-use system::{console, ext4};
+use system::console;
+
+use crate::notice::Notice;
 
 const PROGRAM: &str = "e2fsck";
 /// First only what can be repaired without loss; then everything, in whatever way makes it whole.
@@ -16,13 +18,8 @@ const ROUNDS: [&[&str]; 2] = [&["-p"], &["-f", "-y"]];
 const ERRORS_LEFT: i32 = 4;
 /// What e2fsck said, below /run.
 const LOG: &str = "k3os/e2fsck.log";
-/// Shown above the login prompt, below /run.
-const NOTICE: &str = "issue.d/50-repair.issue";
-
-/// Whether the kernel has noted errors since the last check.
-pub fn is_needed(device: &Path) -> bool {
-    ext4::has_errors(device)
-}
+/// Shown above the login prompt.
+const NOTICE: Notice = Notice("50-repair");
 
 /// Repairs the file system, which is not mounted, and leaves a notice in `run` for whoever logs in.
 ///
@@ -44,7 +41,8 @@ pub fn repair(device: &Path, run: &Path) -> Result<()> {
             log_file.display()
         );
     }
-    keep(&run.join(NOTICE), &notice(device, &log_file));
+    let shown = NOTICE.show(run, &notice(device, &log_file));
+    tell(shown.err());
     Ok(())
 }
 
@@ -90,17 +88,23 @@ fn note(log: &mut String, options: &[&str], ended: &Ended) {
 
 fn notice(device: &Path, log: &Path) -> String {
     format!(
-        "The file system of {} had errors and was repaired at this boot: see {}. Is the disk failing?\n",
+        "The file system of {} had errors and was repaired at this boot: see {}. Is the disk failing?",
         device.display(),
         log.display()
     )
 }
 
-/// Writes a file below /run. That it could not be written does not end a boot.
 fn keep(path: &Path, text: &str) {
     let folder = path.parent().unwrap_or(path);
-    if let Err(error) = fs::create_dir_all(folder).and_then(|()| fs::write(path, text)) {
-        console::line(&format!("  writing {}: {error}", path.display()));
+    let kept = fs::create_dir_all(folder).and_then(|()| fs::write(path, text));
+    let kept = kept.with_context(|| format!("writing {}", path.display()));
+    tell(kept.err());
+}
+
+/// That /run could not be written does not end a boot.
+fn tell(error: Option<Error>) {
+    if let Some(error) = error {
+        console::line(&format!("  {error:#}"));
     }
 }
 

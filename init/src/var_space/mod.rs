@@ -8,12 +8,11 @@ mod largest;
 mod level;
 mod message;
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use system::console;
 use system::space::{Space, space};
 use system::usage::{Limits, Usage};
@@ -21,6 +20,8 @@ use system::usage::{Limits, Usage};
 use level::{Levels, News};
 
 use crate::clock;
+use crate::first_stage::RUN;
+use crate::notice::Notice;
 
 /// How often the free space is asked for; that is one system call, and nothing tells when it changes.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -34,8 +35,8 @@ const LIMITS: Limits = Limits {
 };
 /// How many things are named.
 const NAMED: usize = 3;
-/// agetty shows it below the machine's own text.
-const ISSUE_FILE: &str = "/run/issue.d/60-var-space.issue";
+/// Shown above the login prompt.
+const NOTICE: Notice = Notice("60-var-space");
 
 /// Watches for ever.
 ///
@@ -44,7 +45,7 @@ const ISSUE_FILE: &str = "/run/issue.d/60-var-space.issue";
 pub fn watch() -> Result<std::convert::Infallible> {
     console::use_all();
     // Of a predecessor that was killed.
-    let _ = fs::remove_file(ISSUE_FILE);
+    let _ = NOTICE.remove(Path::new(RUN));
     let (mut levels, mut keeper) = (Levels::default(), clock::Keeper::default());
     loop {
         if let Err(error) = keeper.tick() {
@@ -77,14 +78,9 @@ fn describe(space: Space) -> String {
 }
 
 fn show_at_login(news: News, message: &str) -> Result<()> {
-    let file = Path::new(ISSUE_FILE);
+    let run = Path::new(RUN);
     match news {
-        News::Filling => {
-            let folder = file.parent().unwrap_or(Path::new("/"));
-            fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-            fs::write(file, message::for_issue(message))
-                .with_context(|| format!("writing {ISSUE_FILE}"))
-        }
-        News::RoomAgain => fs::remove_file(file).with_context(|| format!("removing {ISSUE_FILE}")),
+        News::Filling => NOTICE.show(run, message),
+        News::RoomAgain => NOTICE.remove(run),
     }
 }
