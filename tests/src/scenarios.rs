@@ -1,6 +1,7 @@
 //! What the system promises, as scenarios. Each file tells one story.
 
 mod arm;
+mod board;
 mod broken;
 mod buses;
 mod clock;
@@ -79,6 +80,17 @@ fn expect(guest: &Guest, command: &str, wanted: &str) -> Result<()> {
         said.trim() == wanted,
         "running '{command}': '{wanted}' expected, it said '{}'",
         said.trim()
+    );
+    Ok(())
+}
+
+/// Fails unless the machine's node has this label.
+fn expect_label(guest: &Guest, key: &str, wanted: &str) -> Result<()> {
+    let nodes = guest.get("nodes")?;
+    let labels = &nodes["items"][0]["metadata"]["labels"];
+    ensure!(
+        labels[key] == wanted,
+        "reading the node's labels: {key}={wanted} expected, it has {labels}"
     );
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::guest::Guest;
 use crate::machine;
 use crate::suite::Setup;
 
-pub use disk::make_plain;
+pub use disk::{make_card, make_plain};
 pub use root::Root;
 
 /// `ro` and `quiet` are what Debian's installer gives.

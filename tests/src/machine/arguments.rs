@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::disks;
-use super::spec::{Boot, Net, Ports, Spec};
+use super::spec::{Boot, Net, Spec};
 
 /// Files of one running machine, all in its own folder.
 #[derive(Clone, Debug)]
@@ -52,28 +52,42 @@ pub fn arguments(spec: &Spec, files: &Files) -> Vec<String> {
     args.extend(control(files));
     args.extend(boot(spec, files));
     args.extend(media(spec));
-    args.extend(network(spec.net, spec.ports));
+    args.extend(network(spec));
     args
 }
 
 fn platform(spec: &Spec) -> Vec<String> {
     let mut args = strings(&["-nodefaults", "-display", "none"]);
-    args.extend(strings(&spec.processor.machine(spec.accel)));
+    args.extend(match &spec.device_tree {
+        Some(tree) => raspberry_pi(tree),
+        None => hardware(spec),
+    });
+    args.extend(["-name".into(), spec.name.clone()]);
+    if spec.exit_on_reboot {
+        args.push("-no-reboot".into());
+    }
+    args
+}
+
+/// Of QEMU's own make.
+fn hardware(spec: &Spec) -> Vec<String> {
+    let mut args = strings(&spec.processor.machine(spec.accel));
     args.extend(strings(&["-device", "virtio-rng-pci"]));
     args.extend([
-        "-name".into(),
-        spec.name.clone(),
         "-smp".into(),
         spec.cpus.to_string(),
         "-m".into(),
         spec.memory_mib.to_string(),
     ]);
-    if spec.exit_on_reboot {
-        args.push("-no-reboot".into());
-    }
     if let Some(start) = spec.clock {
         args.extend(["-rtc".into(), format!("base={start}")]);
     }
+    args
+}
+
+fn raspberry_pi(device_tree: &Path) -> Vec<String> {
+    let mut args = strings(&["-machine", "raspi3b", "-accel", "tcg,thread=multi"]);
+    args.extend(["-dtb".into(), device_tree.display().to_string()]);
     args
 }
 
@@ -132,7 +146,8 @@ fn media(spec: &Spec) -> Vec<String> {
     args
 }
 
-fn network(net: Net, ports: Ports) -> Vec<String> {
+fn network(spec: &Spec) -> Vec<String> {
+    let (net, ports) = (spec.net, spec.ports);
     let backend = match net {
         Net::NoCard => return Vec::new(),
         Net::Silent => "hubport,id=net,hubid=0".to_owned(),
@@ -143,11 +158,15 @@ fn network(net: Net, ports: Ports) -> Vec<String> {
             ports.api
         ),
     };
+    let card = match spec.device_tree {
+        Some(_) => "usb-net",
+        None => "virtio-net-pci",
+    };
     vec![
         "-netdev".into(),
         backend,
         "-device".into(),
-        "virtio-net-pci,netdev=net".into(),
+        format!("{card},netdev=net"),
     ]
 }
 
@@ -159,6 +178,8 @@ fn strings(words: &[&str]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::accel::Accel;
+    use crate::machine::disks::Bus;
+    use crate::machine::spec::Ports;
     use crate::processor::Processor;
 
     fn spec(boot: Boot) -> Spec {
@@ -182,6 +203,29 @@ mod tests {
         let args = arguments(&spec(boot).word("a", "b c"), &Files::new(Path::new("/d")));
         let at = args.iter().position(|arg| arg == "-append").unwrap();
         assert_eq!(args[at + 1], "console=tty1 console=ttyS0 a=\"b c\"");
+    }
+
+    #[test]
+    fn a_raspberry_pi_has_what_is_soldered_onto_it() {
+        let boot = Boot::Direct {
+            kernel: "/k".into(),
+            initrd: "/i".into(),
+        };
+        let pi = spec(boot).processor(Processor::Arm64);
+        let pi = pi.raspberry_pi(Path::new("/pi.dtb"));
+        let line = line(&pi.disk_on(Path::new("/card"), Bus::Slot));
+        assert!(
+            line.contains("-machine raspi3b") && line.contains("-dtb /pi.dtb"),
+            "{line}"
+        );
+        assert!(
+            line.contains("if=sd,") && line.contains("usb-net,netdev=net"),
+            "{line}"
+        );
+        assert!(
+            !line.contains("pci") && !line.contains("-m ") && !line.contains("-smp"),
+            "{line}"
+        );
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub enum Bus {
     Sata,
     /// A card in an SD reader; its size must be a power of two.
     Sd,
+    /// A card in a board's own slot; its size, too, must be a power of two.
+    Slot,
 }
 
 /// A raw disk.
@@ -54,6 +56,7 @@ pub fn arguments(disks: &[Disk]) -> Vec<String> {
 fn drive(disk: &Disk, number: usize) -> String {
     let interface = match disk.bus {
         Bus::Virtio => "if=virtio".to_owned(),
+        Bus::Slot => "if=sd".to_owned(),
         _ => format!("if=none,id=disk{number}"),
     };
     let path = disk.path.display();
@@ -63,7 +66,7 @@ fn drive(disk: &Disk, number: usize) -> String {
 /// What the drive is plugged into, where QEMU does not know by itself.
 fn device(bus: Bus, number: usize) -> Option<String> {
     let kind = match bus {
-        Bus::Virtio => return None,
+        Bus::Virtio | Bus::Slot => return None,
         Bus::Virtio4k => "virtio-blk-pci,logical_block_size=4096,physical_block_size=4096",
         Bus::Nvme => "nvme",
         Bus::Usb => "usb-storage,bus=usb.0",

@@ -73,6 +73,8 @@ pub struct Spec {
     pub clock: Option<&'static str>,
     /// The accelerator.
     pub accel: Accel,
+    /// A Raspberry Pi's device tree; nothing for a machine of QEMU's own make.
+    pub device_tree: Option<PathBuf>,
     /// The processor.
     pub processor: Processor,
 }
@@ -94,6 +96,7 @@ impl Spec {
             exit_on_reboot: false,
             clock: None,
             accel,
+            device_tree: None,
             processor: Processor::Amd64,
         }
     }
@@ -104,6 +107,13 @@ impl Spec {
             *word = word.replace(self.processor.serial(), processor.serial());
         }
         self.processor = processor;
+        self
+    }
+
+    /// Makes it a Raspberry Pi 3 B, as far as QEMU has it: four processors, 1 GiB, a slot for a card, a network card behind USB, no
+    /// clock. Memory, processors and clock of this specification do not count.
+    pub fn raspberry_pi(mut self, device_tree: &Path) -> Self {
+        self.device_tree = Some(device_tree.to_owned());
         self
     }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{clock, expect, install, media, overlay, workload};
+use super::{board, clock, expect, install, media, overlay, workload};
 use crate::guest::READY;
 use crate::suite::{Lab, Scenario};
 
@@ -13,6 +13,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario::full("arm-uefi").gate("the_iso_boots_to_ready", media::uefi),
         install::by_uefi_alone(),
         overlay::scenario(),
+        board::scenario(),
     ]
 }
 
@@ -25,10 +26,8 @@ fn direct() -> Scenario {
 }
 
 fn boot(lab: &mut Lab) -> Result<()> {
-    let iso = lab.setup.artifacts.iso();
     // As on a board without a clock.
-    let spec = lab.direct()?.clock(clock::UNKNOWN);
-    let spec = spec.word("k3os.mode", "live").cdrom(&iso);
+    let spec = lab.live()?.clock(clock::UNKNOWN);
     lab.start(&spec)?;
     lab.guest()?.ssh.wait(READY)
 }

@@ -67,8 +67,7 @@ fn disk(lab: &Lab, number: usize) -> PathBuf {
 }
 
 fn boot(lab: &mut Lab, numbers: Range<usize>) -> Result<()> {
-    let iso = lab.setup.artifacts.iso();
-    let mut spec = lab.direct()?.word("k3os.mode", "live").cdrom(&iso);
+    let mut spec = lab.live()?;
     for number in numbers {
         let (bus, ..) = DISKS.get(number).context("there is no such disk")?;
         let path = disk(lab, number);

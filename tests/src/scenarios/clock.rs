@@ -21,6 +21,12 @@ pub fn checks(scenario: Scenario) -> Scenario {
         .check("certificates_stay_valid_when_it_is_set_right", corrected)
 }
 
+/// On a node that began at [`UNKNOWN`] and ran before, by a clock that was right, with a file that was made then.
+pub fn goes_on(lab: &Lab, file: &str) -> Result<()> {
+    let test = format!("test $(cat /run/k3os/clock-guessed) -ge $(stat -c %Y {file})");
+    lab.guest()?.root(&test).map(drop)
+}
+
 fn guessed(lab: &mut Lab) -> Result<()> {
     let guest = lab.guest()?;
     guest.root("test -s /run/k3os/clock-guessed")?;

@@ -127,9 +127,8 @@ fn refused(lab: &mut Lab) -> Result<()> {
 /// From the medium, onto the file system that is there; the machine that ran from it was cut off.
 fn kept(lab: &mut Lab) -> Result<()> {
     lab.guest()?.root("echo mine > /var/lib/mine && sync")?;
-    let iso = lab.setup.artifacts.iso();
-    let spec = lab.direct()?.word("k3os.mode", "live").cdrom(&iso);
-    lab.start(&spec.disk(&disk(lab)))?;
+    let spec = lab.live()?.disk(&disk(lab));
+    lab.start(&spec)?;
     let guest = lab.guest()?;
     guest.ssh.wait(READY)?;
     let install = "k3os install --no-format --yes";

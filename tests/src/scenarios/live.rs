@@ -19,12 +19,7 @@ pub fn scenario() -> Scenario {
 }
 
 fn boot(lab: &mut Lab) -> Result<()> {
-    let iso = lab.setup.artifacts.iso();
-    let spec = lab
-        .direct()?
-        .word("k3os.mode", "live")
-        .cdrom(&iso)
-        .exit_on_reboot();
+    let spec = lab.live()?.exit_on_reboot();
     lab.start(&spec)?;
     let guest = lab.guest()?;
     guest.ssh.wait(READY)?;

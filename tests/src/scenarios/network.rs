@@ -17,8 +17,7 @@ pub fn scenarios() -> Vec<Scenario> {
 }
 
 fn ready(lab: &mut Lab, net: Net) -> Result<()> {
-    let iso = lab.setup.artifacts.iso();
-    let spec = lab.direct()?.word("k3os.mode", "live").cdrom(&iso).net(net);
+    let spec = lab.live()?.net(net);
     let serial = &mut lab.start(&spec)?.serial;
     serial.login("rancher", READY)?;
     let wait = "until sudo kubectl get nodes -o name 2>/dev/null | grep -q node/; do sleep 1; done; \

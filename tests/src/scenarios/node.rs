@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::expect_label;
 use crate::suite::{Lab, Scenario};
 
 /// Checks of a live, Ready node.
@@ -25,17 +26,9 @@ fn system_pods(lab: &mut Lab) -> Result<()> {
 
 fn labels(lab: &mut Lab) -> Result<()> {
     let version = lab.setup.release()?.version;
-    let nodes = lab.guest()?.get("nodes")?;
-    let labels = &nodes["items"][0]["metadata"]["labels"];
-    ensure!(
-        labels["k3os.io/mode"] == "live",
-        "reading the node's labels: {labels}"
-    );
-    ensure!(
-        labels["k3os.io/version"] == version,
-        "reading the node's labels: {labels}"
-    );
-    Ok(())
+    let guest = lab.guest()?;
+    expect_label(&guest, "k3os.io/mode", "live")?;
+    expect_label(&guest, "k3os.io/version", &version)
 }
 
 fn kubeconfig(lab: &mut Lab) -> Result<()> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::expect;
+use super::{expect, expect_label};
 use crate::disk::StateTree;
 use crate::guest::READY;
 use crate::suite::{Lab, Scenario};
@@ -71,9 +71,8 @@ fn make_host_key(folder: &Path) -> Result<String> {
 
 fn install(lab: &mut Lab) -> Result<()> {
     make(lab)?;
-    let iso = lab.setup.artifacts.iso();
-    let spec = lab.direct()?.word("k3os.mode", "live").cdrom(&iso);
-    lab.start(&spec.disk(&disk(lab)))?;
+    let spec = lab.live()?.disk(&disk(lab));
+    lab.start(&spec)?;
     let guest = lab.guest()?;
     guest.ssh.wait(READY)?;
     let command = "k3os install --no-format --device /dev/vda --yes";
@@ -118,10 +117,6 @@ fn files(lab: &mut Lab) -> Result<()> {
 fn ready(lab: &mut Lab) -> Result<()> {
     let guest = lab.guest()?;
     guest.wait_ready(READY)?;
-    let labels = &guest.get("node/oldnode")?["metadata"]["labels"];
-    ensure!(
-        labels["region"] == "us-west-1",
-        "reading the node's labels: {labels}"
-    );
-    Ok(())
+    expect(&guest, "kubectl get nodes -o name", "node/oldnode")?;
+    expect_label(&guest, "region", "us-west-1")
 }

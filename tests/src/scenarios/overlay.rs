@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::expect;
+use super::{clock, expect, expect_label};
 use crate::bench::debian::{Root, make_plain};
 use crate::bench::kernel;
 use crate::guest::READY;
@@ -28,6 +28,9 @@ pub fn scenario() -> Scenario {
         .check("the_configuration_in_debians_var_applies", configuration)
         .check("modules_are_debians", modules)
         .gate("a_root_mounted_rw_does_as_well_and_var_is_kept", writable)
+        .check("time_goes_on_where_it_was_cut", |lab| {
+            clock::goes_on(lab, CONFIG)
+        })
         .gate("removal_gives_debian_back", remove)
         .check("debians_own_files_are_untouched", untouched)
 }
@@ -56,7 +59,8 @@ fn spec(lab: &Lab, root: &Root, disk: &Path, how: &str) -> Result<Spec> {
     Ok(spec.word("ssh_authorized_keys", &lab.setup.key.public))
 }
 
-fn root(lab: &Lab) -> Result<Root> {
+/// The Debian that goes with the release's kernel.
+pub fn root(lab: &Lab) -> Result<Root> {
     let kernel = kernel(&lab.setup.release()?)?;
     Root::prepare(&kernel, lab.setup.artifacts.processor)
 }
@@ -88,7 +92,7 @@ fn check(lab: &mut Lab) -> Result<()> {
 /// As the documentation says it.
 fn unpack(lab: &mut Lab) -> Result<()> {
     let guest = lab.guest()?;
-    guest.root("touch /etc/debians-own && ls -l /sbin/ > /root/sbin-before")?;
+    guest.root("touch /etc/debians-own && ls -l --full-time /sbin/ > /root/sbin-before")?;
     let unpack = format!("tar zxf {ARCHIVE} --strip-components=1 -C /");
     guest.root_with(&unpack, &[], UNPACK)?;
     guest.root(&format!("mkdir -p $(dirname {CONFIG})"))?;
@@ -112,13 +116,7 @@ fn configuration(lab: &mut Lab) -> Result<()> {
     expect(&guest, "cat /etc/written", "by-config")?;
     guest.root("test -e /run/boot-ran")?;
     guest.wait_root("test -e /run/run-ran", Duration::from_secs(60))?;
-    let nodes = guest.get("nodes")?;
-    let labels = &nodes["items"][0]["metadata"]["labels"];
-    ensure!(
-        labels["test.k3os.io/box"] == "overlay",
-        "reading the node's labels: {labels}"
-    );
-    Ok(())
+    expect_label(&guest, "test.k3os.io/box", "overlay")
 }
 
 fn modules(lab: &mut Lab) -> Result<()> {
@@ -131,11 +129,11 @@ fn modules(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
-/// A power cut, then another command line.
+/// A power cut, then another command line, on a board that does not know the time.
 fn writable(lab: &mut Lab) -> Result<()> {
     lab.guest()?.root("sync")?;
     let (root, disk) = (root(lab)?, lab.dir.join("debian.disk"));
-    let spec = spec(lab, &root, &disk, "rw")?;
+    let spec = spec(lab, &root, &disk, "rw")?.clock(clock::UNKNOWN);
     lab.start(&spec)?;
     let guest = lab.guest()?;
     guest.ssh.wait(READY)?;
@@ -157,6 +155,8 @@ fn remove(lab: &mut Lab) -> Result<()> {
 fn untouched(lab: &mut Lab) -> Result<()> {
     let guest = lab.guest()?;
     guest.root("test -e /etc/debians-own && test ! -e /etc/written")?;
-    guest.root("ls -l /sbin/ > /root/sbin-after && cmp /root/sbin-before /root/sbin-after")?;
+    guest.root(
+        "ls -l --full-time /sbin/ > /root/sbin-after && cmp /root/sbin-before /root/sbin-after",
+    )?;
     guest.root("test -d /k3os/data/var").map(drop)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::{expect, objects};
+use super::{expect, expect_label, objects};
 use crate::disk::StateTree;
 use crate::guest::{POD, READY};
 use crate::suite::{Lab, Scenario};
@@ -69,17 +69,8 @@ fn configuration(lab: &mut Lab) -> Result<()> {
         "grep -c state-token /var/lib/rancher/k3s/server/node-token",
         "1",
     )?;
-    let nodes = guest.get("nodes")?;
-    let metadata = &nodes["items"][0]["metadata"];
-    ensure!(
-        metadata["name"] == "statebox",
-        "reading the node's name: {metadata}"
-    );
-    ensure!(
-        metadata["labels"]["test.k3os.io/box"] == "state",
-        "reading the node's labels: {metadata}"
-    );
-    Ok(())
+    expect(&guest, "kubectl get nodes -o name", "node/statebox")?;
+    expect_label(&guest, "test.k3os.io/box", "state")
 }
 
 /// Says on the machine's disk that it was told to end. The sync is its own: the machine must wait for it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::expect;
+use super::{expect, expect_label};
 use crate::data_cd::cidata;
 use crate::disk::StateTree;
 use crate::guest::READY;
@@ -100,13 +100,9 @@ fn private(lab: &mut Lab) -> Result<()> {
 }
 
 fn label(lab: &mut Lab) -> Result<()> {
-    let nodes = lab.guest()?.get("nodes")?;
-    let metadata = &nodes["items"][0]["metadata"];
-    ensure!(
-        metadata["name"] == "from-the-cd" && metadata["labels"]["test.k3os.io/from"] == "cd",
-        "reading the node: {metadata}"
-    );
-    Ok(())
+    let guest = lab.guest()?;
+    expect(&guest, "kubectl get nodes -o name", "node/from-the-cd")?;
+    expect_label(&guest, "test.k3os.io/from", "cd")
 }
 
 fn boot_with_script(lab: &mut Lab) -> Result<()> {

@@ -99,6 +99,12 @@ impl Lab {
         Ok(spec.word("ssh_authorized_keys", &self.setup.key.public))
     }
 
+    /// The live system, started in the same way.
+    pub fn live(&self) -> Result<Spec> {
+        let spec = self.direct()?.word("k3os.mode", "live");
+        Ok(spec.cdrom(&self.setup.artifacts.iso()))
+    }
+
     /// Starts `spec` in place of the machine that ran before.
     pub fn start(&mut self, spec: &Spec) -> Result<&mut Machine> {
         self.stop();

@@ -73,36 +73,58 @@ const KUBERNETES_LINK: (&str, &str) = (
     "/etc/systemd/system/k3s.service",
 );
 
-/// Arguments: Debian's archive, our files, scratch folder, disk. Files of whoever runs this belong to root, as fakeroot tells.
+/// A card's size, a power of two.
+const CARD_MIB: u64 = 8192;
+/// Where a board's owner puts the configuration.
+const CONFIG: &str = "var/lib/rancher/k3os/config.yaml";
+
+/// Arguments: Debian's archive, our files, scratch folder, disk, a release's archive (or none) that is unpacked over it all. Files of whoever runs this belong to root, as fakeroot tells.
 const SCRIPT: &str = r#"mkdir "$3"
 tar -C "$3" --numeric-owner --exclude='./dev/*' -xpf "$1"
 cp -a --remove-destination "$2/." "$3"
+test -z "$5" || tar -C "$3" --strip-components=1 -xzpf "$5"
 mke2fs -q -F -t ext4 -d "$3" "$4""#;
 
 /// Makes the disk in `dir`.
 pub fn make(release: &Release, root: &Root, unit: &str, dir: &Path) -> Result<PathBuf> {
     let ours = dir.join("debian.files");
     write_files(&ours, release, unit)?;
-    assemble(root, &ours, dir)
+    assemble(root, &ours, None, dir)
 }
 
 /// The same without our Kubernetes: a Debian as anybody has it, with the tests' user.
 pub fn make_plain(root: &Root, dir: &Path) -> Result<PathBuf> {
     let ours = dir.join("debian.files");
     write_settings(&ours)?;
-    assemble(root, &ours, dir)
+    assemble(root, &ours, None, dir)
 }
 
-/// Lays our files over Debian's.
-fn assemble(root: &Root, ours: &Path, dir: &Path) -> Result<PathBuf> {
+/// The same on a card, after a release from `archive` with its configuration was unpacked over it.
+pub fn make_card(root: &Root, archive: &Path, config: &str, dir: &Path) -> Result<PathBuf> {
+    let ours = dir.join("debian.files");
+    write_settings(&ours)?;
+    write(&ours.join(CONFIG), 0o600, config)?;
+    let card = assemble(root, &ours, Some(archive), dir)?;
+    grow(&card, CARD_MIB)?;
+    Ok(card)
+}
+
+fn grow(disk: &Path, mib: u64) -> Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).open(disk);
+    file.and_then(|file| file.set_len(mib << 20))
+        .with_context(|| format!("growing {}", disk.display()))
+}
+
+/// Lays our files over Debian's, and a release's over both.
+fn assemble(root: &Root, ours: &Path, release: Option<&Path>, dir: &Path) -> Result<PathBuf> {
     let (scratch, disk) = (dir.join("debian.root"), dir.join("debian.disk"));
-    let file = fs::File::create(&disk).with_context(|| format!("creating {}", disk.display()))?;
-    file.set_len(DISK_MIB << 20)
-        .with_context(|| format!("growing {}", disk.display()))?;
+    grow(&disk, DISK_MIB)?;
     let paths = [root.archive().as_path(), ours, &scratch, &disk].map(text);
     let script = ["sh", "-euc", SCRIPT, "sh"].map(str::to_owned);
-    tool::run("fakeroot", script.into_iter().chain(paths))
-        .context("making the reference's disk")?;
+    let release = release.map(text).unwrap_or_default();
+    let words = script.into_iter().chain(paths).chain([release]);
+    tool::run("fakeroot", words).context("making the reference's disk")?;
     tool::run("rm", ["-rf".to_owned(), text(ours), text(&scratch)])?;
     Ok(disk)
 }

@@ -67,6 +67,11 @@ impl Root {
         self.folder.join(ARCHIVE)
     }
 
+    /// A Raspberry Pi's device tree; only of a Debian for arm64.
+    pub fn device_tree(&self) -> PathBuf {
+        self.folder.join(foreign::DEVICE_TREE)
+    }
+
     /// The initrd that Debian made.
     pub fn initrd(&self) -> PathBuf {
         self.folder.join(initrd_name(&self.kernel))

@@ -15,6 +15,8 @@ const FETCHED: &str = "foreign.tar";
 /// Puts them there, and makes the initrd.
 pub const MERGE: &str = include_str!("foreign.sh");
 const INIT: &str = include_str!("init.sh");
+/// Of the kernel's package: QEMU's Raspberry Pi.
+pub const DEVICE_TREE: &str = "bcm2837-rpi-3-b.dtb";
 /// The initrd's shell.
 const SHELL: &str = "busybox-static";
 
@@ -55,6 +57,7 @@ pub fn environment(command: &mut Command, kernel: &str, folder: &Path) {
     command
         .env("archive", folder.join(FETCHED))
         .env("kernel", kernel)
+        .env("device_tree", DEVICE_TREE)
         .env("out", folder)
         .env("init", INIT);
 }
