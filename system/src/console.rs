@@ -119,15 +119,20 @@ pub fn use_all() {
 /// The devices of the kernel's consoles, such as `/dev/tty0` and `/dev/ttyS0`; `/dev/console` when they cannot be told.
 pub fn active_devices() -> Vec<PathBuf> {
     let active = fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
-    let devices: Vec<PathBuf> = active
+    devices(&active, Path::exists)
+}
+
+/// The last name is the one that the kernel has as `/dev/console`. It may have no device of its own: a Raspberry Pi's first serial
+/// port is its Bluetooth chip's, whatever the command line says.
+fn devices(active: &str, exists: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let mut named = active
         .split_whitespace()
-        .map(|name| PathBuf::from("/dev").join(name))
-        .collect();
-    if devices.is_empty() {
-        vec!["/dev/console".into()]
-    } else {
-        devices
+        .map(|name| Path::new("/dev").join(name));
+    let (mut devices, missing): (Vec<_>, Vec<_>) = named.clone().partition(|path| exists(path));
+    if named.next_back().is_none_or(|last| missing.contains(&last)) {
+        devices.push("/dev/console".into());
     }
+    devices
 }
 
 fn set_consoles(opened: Vec<Console>) {
@@ -160,6 +165,20 @@ mod tests {
     use nix::pty::openpty;
 
     use super::*;
+
+    #[test]
+    fn a_console_without_a_device_of_its_own_is_reached_all_the_same() {
+        let shown = |active, there: bool| {
+            let devices = devices(active, |path| there || !path.ends_with("ttyAMA0"));
+            let names = devices.iter().map(|device| device.display().to_string());
+            names.collect::<Vec<_>>().join(" ")
+        };
+        let both = "tty1 ttyAMA0\n";
+        assert_eq!(shown(both, true), "/dev/tty1 /dev/ttyAMA0");
+        assert_eq!(shown(both, false), "/dev/tty1 /dev/console");
+        assert_eq!(shown("ttyAMA0 tty1\n", false), "/dev/tty1");
+        assert_eq!(shown("", true), "/dev/console");
+    }
 
     /// A console, and the terminal behind it.
     fn console() -> (Console, File) {
