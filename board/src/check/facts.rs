@@ -15,10 +15,11 @@ use crate::old_init;
 use crate::old_init::Seen;
 
 /// Modules that are asked for by name, by us or by programs in pods.
-pub const MODULES: [&str; 17] = [
+pub const MODULES: [&str; 18] = [
     "loop",
     "squashfs",
     "overlay",
+    "ipv6",
     "br_netfilter",
     "bridge",
     "veth",

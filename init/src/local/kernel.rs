@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Something that a kernel has or has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Feature {
-    /// The module's name, which is the file system's, too.
+    /// The module's name, which is the file system's, too, where it brings one.
     module: &'static str,
     /// The kernel's option.
     option: &'static str,
@@ -39,12 +39,20 @@ pub(super) const NEEDED: [Feature; 2] = [
         reason: "the release is a squashfs",
     },
 ];
-/// Without this there are no containers.
-pub(super) const FOR_CONTAINERS: [Feature; 1] = [Feature {
-    module: "overlay",
-    option: "CONFIG_OVERLAY_FS",
-    reason: "containerd lays file systems over one another",
-}];
+/// Without these there is a login, but containers do not run as they should.
+pub(super) const FOR_CONTAINERS: [Feature; 2] = [
+    Feature {
+        module: "overlay",
+        option: "CONFIG_OVERLAY_FS",
+        reason: "containerd lays file systems over one another",
+    },
+    // A module on Raspberry Pis, which nothing has asked for yet when the release's settings of it are made.
+    Feature {
+        module: "ipv6",
+        option: "CONFIG_IPV6",
+        reason: "services listen on IPv6, too",
+    },
+];
 
 /// Loads the modules of those that the kernel does not have yet.
 ///
@@ -78,6 +86,8 @@ impl Feature {
     fn is_there(&self) -> bool {
         match self.module {
             "loop" => Path::new("/dev/loop-control").exists(),
+            // Built in as well, and where it is switched off.
+            "ipv6" => Path::new("/sys/module/ipv6").exists(),
             name => {
                 let list = fs::read_to_string(FILE_SYSTEMS).unwrap_or_default();
                 lists(&list, name)
