@@ -95,14 +95,13 @@ impl Facts {
 
     /// Only what the finding about cgroups is made of, which costs a boot nothing.
     pub fn of_cgroups(root: &Path) -> Self {
-        let loader_files = place::files().filter(|file| root.join(file).exists());
         Self {
             model: text("/proc/device-tree/model")
                 .trim_end_matches('\0')
                 .to_owned(),
             controllers: controllers(),
             cmdline: text("/proc/cmdline").trim().to_owned(),
-            loader_files: loader_files.collect(),
+            loader_files: place::files(root),
             ..Self::default()
         }
     }

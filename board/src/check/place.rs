@@ -1,5 +1,9 @@
 //! Where a board's loader takes the kernel's command line from.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
 use super::Facts;
 
 /// Files by which a loader is known, the most telling first, and how words are added there.
@@ -49,9 +53,15 @@ const PI_FIRMWARE: &str = "append to the one line of cmdline.txt on the boot par
 const U_BOOT: &str =
     "append to bootargs in U-Boot's environment (fw_printenv bootargs; fw_setenv bootargs \"…\")";
 
-/// The files to look for, relative to the root.
-pub fn files() -> impl Iterator<Item = &'static str> {
-    PLACES.iter().map(|(file, _)| *file)
+/// Those of the files that count on the board whose root is at `root`. Raspberry Pi OS keeps a /boot/cmdline.txt that only says where
+/// the true one has gone: a command line names its root.
+pub fn files(root: &Path) -> Vec<&'static str> {
+    let counts = |file: &str| match fs::read_to_string(root.join(file)) {
+        Ok(text) => !file.ends_with("cmdline.txt") || text.contains("root="),
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    };
+    let names = PLACES.iter().map(|(file, _)| *file);
+    names.filter(|file| counts(file)).collect()
 }
 
 /// How to add these words to the board's command line.
@@ -89,6 +99,27 @@ mod tests {
         let text = add(&["a"], &with(&["boot/extlinux/extlinux.conf"]));
         assert!(text.contains("extlinux.conf"), "{text}");
         assert!(add(&["a"], &with(&[])).contains("fw_setenv"));
+    }
+
+    #[test]
+    fn a_file_that_only_says_where_the_command_line_has_gone_does_not_count() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("boot/cmdline.txt", "It has moved to /boot/firmware\n");
+        write("boot/uEnv.txt", "bootargs=quiet\n");
+        assert_eq!(files(root.path()), ["boot/uEnv.txt"]);
+        write("boot/cmdline.txt", "console=tty1 root=/dev/mmcblk0p2\n");
+        write("boot/firmware/cmdline.txt", "root=PARTUUID=1-02\n");
+        let all = [
+            "boot/firmware/cmdline.txt",
+            "boot/cmdline.txt",
+            "boot/uEnv.txt",
+        ];
+        assert_eq!(files(root.path()), all);
     }
 
     #[test]

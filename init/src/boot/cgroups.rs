@@ -24,8 +24,10 @@ pub(super) fn look(mode: &str) -> Result<()> {
         return Ok(());
     }
     let message = message(&finding, on_a_board);
-    NOTICE.show(Path::new(RUN), &message)?;
-    bail!(message);
+    match NOTICE.show(Path::new(RUN), &message) {
+        Ok(()) => bail!(message),
+        Err(error) => Err(error.context(message)),
+    }
 }
 
 fn message(finding: &Finding, on_a_board: bool) -> String {
