@@ -47,7 +47,7 @@ fn boot(steps: &mut Steps) -> Result<Infallible, StepFailure> {
     steps.optional("loading what containers need of the kernel", || {
         kernel::load(&kernel::FOR_CONTAINERS)
     });
-    steps.required("putting the root together", || root::build(VERSION))?;
+    steps.required("assembling the root file system", || root::build(VERSION))?;
     steps.required("entering the root", || {
         first_stage::hand_over(mode, || switch_root::pivot(Path::new(SYSROOT), &CARRIED))
     })

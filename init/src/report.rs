@@ -16,7 +16,7 @@ const MILESTONES: [(&str, &str, &str); 8] = [
         "initrd",
         "mounting the kernel's file systems",
     ),
-    ("root_entered", "initrd", "putting the root together"),
+    ("root_entered", "initrd", "assembling the root file system"),
     ("services_up", "multi-user.target", "ready"),
     ("pki_ready", "k3s.service", "pki_ready"),
     ("server_started", "k3s.service", "server_started"),

@@ -51,10 +51,7 @@ pub fn catch_panics() {
         // Only PID 1 must not end; a helper thread's or a tool's panic is reported as usual by its own process.
         let message = panic.to_string();
         if process::id() == 1 {
-            offer(&[
-                "k3OS met a defect of its own; please report these lines:",
-                &message,
-            ]);
+            offer(&["internal error; please report these lines:", &message]);
         }
         eprintln!("{message}");
     }));
@@ -88,10 +85,10 @@ fn serve(lines: &[&str], patience: Option<Duration>) -> ! {
     console::line("");
     match serve_shells(patience) {
         Ok(Closing::Left) => console::line("Starting the machine again."),
-        Ok(Closing::Nobody) => console::line("Nobody came. Starting the machine again."),
+        Ok(Closing::Nobody) => console::line("No response, rebooting."),
         Err(reason) => {
             console::line(&format!(
-                "There is no shell to give: {reason}. The machine starts again in a minute."
+                "There is no shell to give: {reason}. Rebooting in a minute."
             ));
             std::thread::sleep(Duration::from_secs(60));
         }

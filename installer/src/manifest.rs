@@ -81,15 +81,12 @@ impl Release {
         let manifest: Manifest = serde_json::from_str(text)?;
         ensure!(
             is_plain(&manifest.version),
-            "{:?} is no version",
+            "invalid version {:?}",
             manifest.version
         );
         let mut files = Vec::new();
         for (name, facts) in manifest.files {
-            ensure!(
-                name.split('/').all(is_plain),
-                "{name:?} is no name of a file"
-            );
+            ensure!(name.split('/').all(is_plain), "invalid file name {name:?}");
             files.push(ReleaseFile {
                 name,
                 size: facts.size,

@@ -53,7 +53,7 @@ fn is_name(text: &str) -> bool {
 fn size_range(range: &str) -> Result<Selector, String> {
     let (least, most) = range
         .split_once("..")
-        .ok_or_else(|| format!("{range:?} is no range of sizes; write size:100G..200G"))?;
+        .ok_or_else(|| format!("invalid range of sizes {range:?}; valid: size:100G..200G"))?;
     let bound = |text: &str, open| match text.trim() {
         "" => Ok(open),
         text => size::parse(text),

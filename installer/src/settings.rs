@@ -116,7 +116,7 @@ fn validate(source: &str, bytes: Vec<u8>) -> Result<(Settings, Vec<String>), Vec
         return Err(errors);
     }
     let text = String::from_utf8(bytes).map_err(|error| {
-        let what = format!("{source} is no text: {error}");
+        let what = format!("{source} is not text: {error}");
         vec![Refusal::new(what, "give a configuration in YAML")]
     })?;
     let warnings = loaded.problems.iter().map(ToString::to_string).collect();

@@ -15,7 +15,7 @@ const UNITS: [(&str, u64); 4] = [
 /// # Errors
 /// When it is none of these.
 pub fn parse(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no size; write 100G, 512M or 1.5T");
+    let wrong = || format!("invalid size {text:?}; valid: 100G, 512M, 1.5T");
     let upper = text.trim().to_ascii_uppercase();
     let upper = upper.trim_end_matches("IB").trim_end_matches('B');
     let suffix = SUFFIXES.iter().find(|(letter, _)| upper.ends_with(*letter));

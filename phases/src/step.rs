@@ -174,7 +174,7 @@ impl fmt::Display for Action {
             Action::Want(unit) => write!(f, "adding {unit} to the services"),
             Action::Wireless => f.write_str("switching wireless devices on"),
             Action::Restrict(path) => {
-                write!(f, "keeping {} to its owner", path.display())
+                write!(f, "restricting {} to its owner", path.display())
             }
             Action::Remove(path) => write!(f, "removing {}", path.display()),
             Action::Block { path, .. } => write!(f, "writing our part of {}", path.display()),

@@ -88,7 +88,7 @@ pub trait Host {
     /// When it is there and cannot be read.
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>>;
 
-    /// The names in a folder, sorted; none when there is no such folder.
+    /// The names in a folder, sorted; none when no such directory.
     ///
     /// # Errors
     /// When it is there and cannot be read.

@@ -38,7 +38,10 @@ pub fn destination(path: &Path) -> Result<Kept, String> {
         .iter()
         .all(|part| matches!(part, Component::Normal(_)));
     if !path.is_absolute() || parts.is_empty() || !is_plain {
-        return Err(format!("{} is no absolute path below /", path.display()));
+        return Err(format!(
+            "invalid path {}; valid: an absolute path below /",
+            path.display()
+        ));
     }
     let from: PathBuf = parts.iter().collect();
     let never = NEVER.iter().any(|folder| from.starts_with(folder));

@@ -26,9 +26,9 @@ pub struct Tree {
     pub root: Vec<OsString>,
     /// What `boot` holds.
     pub boot: Vec<OsString>,
-    /// What the folder of moved files holds; `None` when there is no such folder.
+    /// What the folder of moved files holds; `None` when no such directory.
     pub old_root: Option<Vec<OsString>>,
-    /// What its `boot` holds; `None` when there is no such folder.
+    /// What its `boot` holds; `None` when no such directory.
     pub old_boot: Option<Vec<OsString>>,
     /// Where each of the record's paths is, in its order.
     pub kept: Vec<Place>,

@@ -80,7 +80,7 @@ fn boot(steps: &mut Steps) -> Result<Infallible, StepFailure> {
         Some(fetched) => Ok(fetched.squashfs),
         None => release::find_squashfs(&release::own_version()?, &mounted.places()),
     })?;
-    steps.required("putting the root together", || {
+    steps.required("assembling the root file system", || {
         build_root(&found, &squashfs)
     })?;
     steps.required("entering the root", || {

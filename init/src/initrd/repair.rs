@@ -36,7 +36,7 @@ pub fn repair(device: &Path, run: &Path) -> Result<()> {
     keep(&log_file, &log);
     if !whole? {
         bail!(
-            "repairing {}: e2fsck leaves errors; its words are in {}",
+            "repairing {}: e2fsck could not repair everything; its output is in {}",
             device.display(),
             log_file.display()
         );

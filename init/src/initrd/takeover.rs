@@ -33,7 +33,7 @@ pub fn go_on(device: &Path, mounted_at: &Path, switches: &BootSwitches) -> Resul
             PowerState::PowerOff,
         ),
         Next::Reboot => (
-            "The other system is back. It is started now.",
+            "The previous system is restored, rebooting into it.",
             PowerState::Reboot,
         ),
     };

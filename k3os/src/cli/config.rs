@@ -211,7 +211,7 @@ impl Place {
     fn check(&self) -> Result<()> {
         match &self.root {
             Some(root) if !root.is_dir() => {
-                anyhow::bail!("--root {}: there is no such folder", root.display())
+                anyhow::bail!("--root {}: no such directory", root.display())
             }
             _ => Ok(()),
         }

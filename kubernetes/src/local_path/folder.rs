@@ -31,7 +31,7 @@ pub fn remove(storage: &Path, name: &str) -> Result<()> {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         Err(e) => Err(e).with_context(doing),
         Ok(found) => {
-            ensure!(found.is_dir(), "{}: it is no folder", doing());
+            ensure!(found.is_dir(), "{}: not a directory", doing());
             fs::remove_dir_all(&path).with_context(doing)
         }
     }

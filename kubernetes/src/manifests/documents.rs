@@ -13,7 +13,7 @@ pub fn objects(text: &str) -> Result<Vec<Value>> {
     for (index, document) in documents.into_iter().filter(|d| !d.is_null()).enumerate() {
         ensure!(
             document.is_object(),
-            "parsing: document {} is no object",
+            "parsing: document {} is not an object",
             index + 1
         );
         flatten(document, &mut objects);

@@ -156,7 +156,7 @@ impl Supervisor {
                 self.perform(unit, actions);
             }
             None => {
-                self.tell(&format!("{unit} is not reached: {}", outcome.text()));
+                self.tell(&format!("{unit} could not start: {}", outcome.text()));
                 self.event(unit, "failed", None, Some(outcome.text()));
                 self.finish_start(unit, false);
             }

@@ -58,7 +58,7 @@ pub enum Outcome {
     Code(i32),
     /// This signal ended a command.
     Signal(i32),
-    /// A time-out passed.
+    /// A timeout passed.
     Timeout,
     /// It ended before it was ready.
     Protocol,
@@ -91,10 +91,10 @@ impl Outcome {
     /// What happened, for a person.
     pub fn text(&self) -> String {
         match self {
-            Self::Success => "it ended well".to_owned(),
+            Self::Success => "exited successfully".to_owned(),
             Self::Code(code) => format!("it exited with code {code}"),
             Self::Signal(signal) => format!("{} ended it", system::signals::name(*signal)),
-            Self::Timeout => "a time-out passed".to_owned(),
+            Self::Timeout => "timed out".to_owned(),
             Self::Protocol => "it ended before it was ready".to_owned(),
             Self::Resources(reason) => reason.clone(),
             Self::StartLimit(last) => {

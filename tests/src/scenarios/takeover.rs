@@ -19,7 +19,7 @@ use debian::{Debian, UUID};
 const LIMIT: Duration = Duration::from_secs(600);
 /// What our initrd says when it is done.
 const MOVED: &str = "The other system is moved aside. Power off.";
-const BACK: &str = "The other system is back.";
+const BACK: &str = "The previous system is restored";
 /// Where our program is found on Debian: in the release on the ISO.
 const PROGRAM: &str = "/mnt/usr/bin/k3os";
 const MOUNT: &str = "mkdir -p /mnt/iso /mnt/usr && mount -o ro /dev/vdb /mnt/iso && \

@@ -76,7 +76,7 @@ fn parse(text: &str) -> Result<Wanted> {
 
 fn dhcp(card: Option<String>, how: &str) -> Result<Wanted> {
     if !DHCP.contains(&how) {
-        bail!("{how:?} is no way to get an address; use dhcp, or give the address");
+        bail!("invalid way to get an address {how:?}; valid: dhcp, or the address itself");
     }
     Ok(Wanted {
         card,
@@ -98,7 +98,7 @@ fn optional(text: &str) -> Result<Option<Ipv4Addr>> {
 
 fn server(text: &str) -> Result<IpAddr> {
     text.parse()
-        .with_context(|| format!("{text:?} is no address of a name server"))
+        .with_context(|| format!("invalid name server {text:?}; valid: an IP address"))
 }
 
 /// `255.255.255.0` or `24`.
@@ -110,7 +110,7 @@ fn prefix(text: &str) -> Result<u8> {
     }
     let mask = u32::from(address(text).context("reading the network's mask")?);
     if mask.leading_ones() + mask.trailing_zeros() != 32 {
-        bail!("{text:?} is no network's mask");
+        bail!("invalid netmask {text:?}; valid: 255.255.255.0, or a prefix length");
     }
     Ok(u8::try_from(mask.leading_ones())?)
 }
@@ -201,7 +201,8 @@ mod tests {
         assert_eq!(card(Some(":::::eth1:dhcp")).as_deref(), Some("eth1"));
         let error = format!("{:#}", Wanted::parse(Some("eth0:perhaps")).unwrap_err());
         assert!(
-            error.starts_with("ip=eth0:perhaps") && error.contains("perhaps\" is no way"),
+            error.starts_with("ip=eth0:perhaps")
+                && error.contains("way to get an address \"perhaps"),
             "{error}"
         );
     }
