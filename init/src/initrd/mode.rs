@@ -62,7 +62,7 @@ impl Mode {
                 "{key}=local cannot be used here: local is what /sbin/init does on another system's root; \
                  use disk, live, install or shell"
             ),
-            other => bail!("invalid {key} '{other}'; valid: disk, live, install, shell"),
+            other => bail!("invalid {key}={other}; valid: disk, live, install, shell"),
         }
     }
 }
