@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use system::data_volume;
+use system::layout;
 
 pub use system::data_volume::Volume;
 
 /// Labels of data media, in any case: NoCloud's and OpenStack's.
 const LABELS: [&str; 2] = ["cidata", "config-2"];
 /// Our own media, which hold no data for a machine.
-const OWN: [&str; 2] = ["K3OS", "K3OS_STATE"];
+const OWN: [&str; 2] = [layout::MEDIUM_LABEL, layout::STATE_LABEL];
 
 /// Some files of a volume, by path.
 pub type Files = BTreeMap<String, Vec<u8>>;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use system::layout::RELEASES;
 
 use crate::arch::Arch;
 use crate::context::Context;
@@ -89,7 +90,7 @@ pub fn menu(arch: Arch, release: &str) -> String {
     }
     let consoles = consoles(arch);
     for item in MENU {
-        let folder = format!("/k3os/system/releases/{release}");
+        let folder = format!("/{RELEASES}/{release}");
         text += &format!(
             "\nmenuentry \"{}\" {{\n  linux {folder}/vmlinuz {} {consoles}\n  initrd {folder}/initrd\n}}\n",
             item.title, item.mode

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use system::layout::RELEASE_FILE;
 
 use crate::arch::Arch;
 use crate::archive::write_cpio;
@@ -257,7 +258,11 @@ pub fn tree(arch: Arch, kernel: &Kernel, init: &Path, release: &str, rootfs: &st
     }
     tree.dir("tmp", 0o1777);
     tree.host_file("init", 0o755, init)?;
-    tree.file("usr/lib/k3os/release", 0o644, format!("{release}\n"));
+    tree.file(
+        RELEASE_FILE.trim_start_matches('/'),
+        0o644,
+        format!("{release}\n"),
+    );
     tree.file("usr/lib/k3os/rootfs.sha256", 0o644, format!("{rootfs}\n"));
     tree.file("usr/lib/k3os/dhcp-lease", 0o755, DHCP_LEASE);
     tree.host_file("bin/busybox", 0o755, &kernel.busybox())?;

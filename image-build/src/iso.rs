@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use system::layout::RELEASES;
 
 use crate::context::Context;
 use crate::grub::{self, Core};
@@ -10,7 +11,7 @@ use crate::run::run;
 use crate::tools::Tools;
 
 /// Volume id, by which init finds the medium.
-const VOLUME: &str = "K3OS";
+const VOLUME: &str = system::layout::MEDIUM_LABEL;
 /// What `/k3os/system/config.yaml` of the medium says before a user edits it.
 const CONFIG: &str = "# k3OS reads its configuration from this file; `k3os iso` fills it. The keys: docs/configuration.md.\n";
 /// Room in files that users change without making the ISO anew, bytes (docs/decisions/0008-own-iso.md).
@@ -77,12 +78,11 @@ pub fn write(
     }
     core(Core::Efi, ctx.arch.removable_efi())?;
     efi_image(ctx, tools, &folder)?;
-    grafts.extend(files.iter().map(|(name, path)| {
-        (
-            format!("k3os/system/releases/{}/{name}", ctx.release),
-            path.clone(),
-        )
-    }));
+    grafts.extend(
+        files
+            .iter()
+            .map(|(name, path)| (format!("{RELEASES}/{}/{name}", ctx.release), path.clone())),
+    );
     xorriso(ctx, tools, &grafts, target)
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use board::old_init;
+use system::layout::RELEASES;
 
 use crate::archive::{Member, write_tar_with};
 use crate::context::Context;
@@ -23,7 +24,7 @@ pub fn write(
         let mut tree = Tree::default();
         let release = &ctx.release;
         for (file, path) in files {
-            let inside = format!("k3os-{release}/k3os/system/releases/{release}/{file}");
+            let inside = format!("k3os-{release}/{RELEASES}/{release}/{file}");
             tree.host_file(&inside, 0o644, path)?;
         }
         let out = std::fs::File::create(scratch.join(&name)).context("creating the archive")?;

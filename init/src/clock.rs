@@ -16,7 +16,7 @@ const KEPT: &str = "/var/lib/k3os/clock";
 /// It is there when this boot's time began as a guess.
 pub const GUESSED: &str = "/run/k3os/clock-guessed";
 /// Its time is that of the release's build.
-const RELEASE: &str = "/usr/lib/k3os/release";
+const RELEASE: &str = system::layout::RELEASE_FILE;
 /// How often the time is kept: what a power cut makes a machine fall behind, at most.
 const INTERVAL: Duration = Duration::from_secs(60);
 

@@ -18,7 +18,7 @@ const STATE_SPARE: u64 = 256 * MIB;
 /// The README's "at least 2 GB", bytes.
 pub const LEAST_DISK: u64 = 2_000_000_000;
 /// The label of the state partition.
-pub const STATE_LABEL: &str = "K3OS_STATE";
+pub use system::layout::STATE_LABEL;
 /// The label of the EFI system partition, as in k3OS.
 pub const ESP_LABEL: &str = "K3OS_GRUB";
 /// The number of the state partition, on disks without a partition for BIOS as well. GRUB's core image looks for it by this number.

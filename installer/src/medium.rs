@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use system::checksum;
+use system::layout::RELEASES;
 use system::loopdev::{self, LoopDevice};
 use system::mount::{self, Flags, Mount};
 
@@ -76,9 +77,9 @@ fn local(source: &str) -> Option<&Path> {
 
 /// The one release that a medium has.
 fn the_release(medium: &Path) -> Result<PathBuf> {
-    let folder = medium.join("k3os/system/releases");
+    let folder = medium.join(RELEASES);
     let entries = fs::read_dir(&folder)
-        .with_context(|| format!("it has no /k3os/system/releases ({})", folder.display()))?;
+        .with_context(|| format!("it has no /{RELEASES} ({})", folder.display()))?;
     let mut releases: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     match (releases.pop(), releases.len()) {
         (Some(release), 0) => Ok(release),

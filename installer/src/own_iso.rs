@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use system::layout::RELEASES;
 
 use crate::manifest::{CHUNK, NAME, Release, ReleaseFile, compare};
 use crate::progress::Reporter;
@@ -19,9 +20,8 @@ use iso9660::{Entry, Image};
 
 const CONFIG: &str = "k3os/system/config.yaml";
 const MENU: &str = "boot/grub/grub.cfg";
-const RELEASES: &str = "k3os/system/releases";
 /// The name by which init finds the medium.
-const VOLUME: &str = "K3OS";
+const VOLUME: &str = system::layout::MEDIUM_LABEL;
 
 /// What to make.
 #[derive(Debug, Clone)]

@@ -15,14 +15,11 @@ use std::process::ExitCode;
 
 use names::Call;
 
-/// Every root of a release has it, and no other.
-const RELEASE_FILE: &str = "/usr/lib/k3os/release";
-
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     let name = arguments.first().cloned().unwrap_or_default();
     let is_pid_1 = std::process::id() == 1;
-    let in_release = std::path::Path::new(RELEASE_FILE).exists();
+    let in_release = std::path::Path::new(system::layout::RELEASE_FILE).exists();
     match Call::from_name(&name, is_pid_1, in_release) {
         Call::FirstStage => init::initrd::run(),
         Call::Modprobe => modprobe(&arguments),

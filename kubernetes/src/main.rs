@@ -100,7 +100,7 @@ fn choose(argv: &[OsString]) -> (String, &[OsString]) {
 
 /// The release, `v0.30.0`.
 fn release() -> String {
-    let file = std::fs::read_to_string("/usr/lib/k3os/release").unwrap_or_default();
+    let file = std::fs::read_to_string(system::layout::RELEASE_FILE).unwrap_or_default();
     match file.trim() {
         "" => concat!("v", env!("CARGO_PKG_VERSION")).to_string(),
         release => release.to_string(),

@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 
 use config::{Loaded, Problem, Severity, Source, SourceKind};
 use system::below::{Below, Dangling};
+use system::layout::{CONFIG, CONFIG_DIRECTORY, SYSTEM_CONFIG};
 
-const SYSTEM_CONFIG: &str = "k3os/system/config.yaml";
-const CONFIG: &str = "var/lib/rancher/k3os/config.yaml";
-const CONFIG_FOLDER: &str = "var/lib/rancher/k3os/config.d";
 const HOSTNAME: &str = "run/config/hostname";
 const LOCAL_HOSTNAME: &str = "run/config/local_hostname";
 const METADATA_KEYS: &str = "run/config/ssh/authorized_keys";
@@ -47,7 +45,7 @@ pub fn collect_below(below: Below<'_>, cmdline: &str) -> Collected {
     collected.read(below, LOCAL_HOSTNAME, SourceKind::LocalHostname);
     collected.read(below, METADATA_KEYS, SourceKind::AuthorizedKeys);
     collected.read(below, USERDATA, SourceKind::Userdata);
-    collected.read_folder(below, CONFIG_FOLDER);
+    collected.read_folder(below, CONFIG_DIRECTORY);
     collected
 }
 
@@ -227,7 +225,7 @@ mod tests {
             "hostname: a",
         );
         let name = std::ffi::OsStr::from_bytes(b"20\xff");
-        let path = root.path().join(CONFIG_FOLDER).join(name);
+        let path = root.path().join(CONFIG_DIRECTORY).join(name);
         fs::write(path, "hostname: b").expect("writing a file");
         assert_eq!(collect(root.path(), "").load().config.hostname, "b");
     }
@@ -265,13 +263,13 @@ mod tests {
         put(&root, "etc/own.yaml", "hostname: inside");
         put(folder.path(), "etc/other.yaml", "hostname: outside");
         put(&root, "var/lib/rancher/k3os/config.d/05", "");
-        let entry = root.join(CONFIG_FOLDER).join("10");
+        let entry = root.join(CONFIG_DIRECTORY).join("10");
         symlink("/etc/own.yaml", &entry).expect("linking");
         let outside = folder.path().join("etc/other.yaml");
-        symlink(&outside, root.join(CONFIG_FOLDER).join("20")).expect("linking");
+        symlink(&outside, root.join(CONFIG_DIRECTORY).join("20")).expect("linking");
         symlink(
             "../../../../../../etc/other.yaml",
-            root.join(CONFIG_FOLDER).join("30"),
+            root.join(CONFIG_DIRECTORY).join("30"),
         )
         .expect("linking");
         let collected = collect(&root, "");
@@ -280,11 +278,11 @@ mod tests {
             told(&collected),
             [
                 format!(
-                    "/{CONFIG_FOLDER}/20: warning: is not read: it is a link to {}, which is not there",
+                    "/{CONFIG_DIRECTORY}/20: warning: is not read: it is a link to {}, which is not there",
                     outside.display()
                 ),
                 format!(
-                    "/{CONFIG_FOLDER}/30: warning: is not read: it is a link to ../../../../../../etc/other.yaml, which is not there"
+                    "/{CONFIG_DIRECTORY}/30: warning: is not read: it is a link to ../../../../../../etc/other.yaml, which is not there"
                 ),
             ]
         );

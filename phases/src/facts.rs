@@ -42,7 +42,7 @@ impl Facts {
         };
         Self {
             mode: text("/run/k3os/mode").trim().to_owned(),
-            version: text("/usr/lib/k3os/release").trim().to_owned(),
+            version: text(system::layout::RELEASE_FILE).trim().to_owned(),
             hosts: text("/etc/hosts"),
             connman_settings: text("/var/lib/connman/settings"),
             fetched_keys: fetched_keys(host),

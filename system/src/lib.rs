@@ -15,6 +15,7 @@ pub mod dbus;
 pub mod disk;
 pub mod ext4;
 pub mod gpt;
+pub mod layout;
 pub mod login;
 pub mod loopdev;
 pub mod memory;

@@ -12,6 +12,8 @@ mod record;
 mod step;
 mod tree;
 
+pub use system::layout::STATE_LABEL;
+
 pub use act::{Next, at_boot, finish, undo};
 pub use loader::{FINAL as FINAL_MENU, is_ours, save as save_loader};
 pub use perform::{Disk, Volume};
@@ -23,5 +25,3 @@ pub use tree::Tree;
 pub const FOLDER: &str = "k3os/takeover";
 /// The other system's files, once they are moved.
 pub const OLD_ROOT: &str = "k3os/takeover/old-root";
-/// The label of the state partition.
-pub const STATE_LABEL: &str = "K3OS_STATE";

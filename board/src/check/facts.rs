@@ -85,7 +85,7 @@ impl Facts {
             free: space(root).ok().map(|space| space.free),
             root: mounted(root).cloned(),
             separate_usr: mounted(&root.join("usr")).is_some(),
-            unpacked: root.join("k3os/system/releases").is_dir(),
+            unpacked: root.join(system::layout::RELEASES).is_dir(),
             init: old_init::Facts::gather(root).ok().map(|facts| facts.init),
             dracut: root.join("usr/bin/dracut").exists(),
             kernel,

@@ -6,6 +6,7 @@ mod links;
 mod trim;
 
 use anyhow::{Context as _, Result};
+use system::layout::{HOST_KEYS, RELEASE_FILE};
 
 use crate::tree::{Node, Tree};
 
@@ -31,7 +32,11 @@ pub fn usr_of(mut root: Tree, release: &str) -> Result<Tree> {
         debian: debian.trim(),
     };
     root.file("usr/lib/os-release", 0o644, os_release(&identity));
-    root.file("usr/lib/k3os/release", 0o644, format!("{release}\n"));
+    root.file(
+        RELEASE_FILE.trim_start_matches('/'),
+        0o644,
+        format!("{release}\n"),
+    );
     root.rename("etc", "usr/etc");
     root.rename("var", "usr/share/factory/var");
     root.remove("usr/local");
@@ -77,7 +82,6 @@ fn var_folders(root: &mut Tree) {
         "local/sbin",
         "local/lib",
         "local/share",
-        "lib/rancher/k3os/ssh",
         "lib/misc",
         "log/k3os",
         "cache",
@@ -86,7 +90,7 @@ fn var_folders(root: &mut Tree) {
     ] {
         root.dir(&format!("var/{folder}"), 0o755);
     }
-    for private in ["var/lib/connman", "var/lib/iwd", "var/lib/rancher/k3os/ssh"] {
+    for private in ["var/lib/connman", "var/lib/iwd", HOST_KEYS] {
         root.dir(private, 0o700);
     }
     root.dir("var/tmp", 0o1777);

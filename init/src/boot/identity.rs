@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use system::durable;
-
-/// Where the identity is kept, relative to the root.
-const FOLDER: &str = "var/lib/rancher/k3os";
+use system::layout::MACHINE;
 
 /// Makes the identity at the first boot, and lays it where programs look for it at every boot.
 ///
@@ -24,7 +22,7 @@ pub fn establish(root: &Path) -> Result<()> {
 
 /// The kept text, or a new one, which is kept.
 fn keep(root: &Path, name: &str, make: impl FnOnce() -> Result<String>) -> Result<String> {
-    let path: PathBuf = root.join(FOLDER).join(name);
+    let path: PathBuf = root.join(MACHINE).join(name);
     // An empty file is what a power cut leaves of a file system that was not synced: as good as none.
     if let Ok(text) = fs::read_to_string(&path)
         && !text.trim().is_empty()
@@ -83,7 +81,7 @@ mod tests {
     #[test]
     fn an_empty_file_is_made_anew() {
         let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join(FOLDER);
+        let folder = root.path().join(MACHINE);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("hostname"), "\n").unwrap();
         let name = keep(root.path(), "hostname", || Ok("k3os-1\n".into())).unwrap();

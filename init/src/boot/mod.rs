@@ -33,8 +33,6 @@ use status::{AddressNews, Status};
 
 /// What every service is started for.
 const GOAL: &str = "default.target";
-/// One line: the running release.
-const RELEASE_FILE: &str = "/usr/lib/k3os/release";
 
 /// Runs the second stage as PID 1, until the machine's end.
 pub fn run() -> ! {
@@ -128,7 +126,7 @@ fn raise_limits() -> Result<()> {
 
 /// Runs the services until somebody ends the machine.
 fn serve(mode: &str) -> PowerState {
-    let release = read_word(RELEASE_FILE);
+    let release = read_word(system::layout::RELEASE_FILE);
     let status = Rc::new(RefCell::new(Status::new(&release, mode)));
     status.borrow().show();
     let shown = Rc::clone(&status);

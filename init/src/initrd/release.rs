@@ -5,11 +5,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use system::layout::{RELEASE_FILE, RELEASES, SQUASHFS};
 
 /// A squashfs that came inside the initramfs (a second cpio archive behind the initrd, for network boots).
 pub const EMBEDDED: &str = "/rootfs.squashfs";
-/// One line: the release that this initrd belongs to.
-const VERSION_FILE: &str = "/usr/lib/k3os/release";
 
 /// The version of this initrd's own release. Only that release's squashfs has the running kernel's modules.
 ///
@@ -17,18 +16,13 @@ const VERSION_FILE: &str = "/usr/lib/k3os/release";
 /// When the initrd was built without it.
 pub fn own_version() -> Result<String> {
     let text =
-        fs::read_to_string(VERSION_FILE).with_context(|| format!("reading {VERSION_FILE}"))?;
+        fs::read_to_string(RELEASE_FILE).with_context(|| format!("reading {RELEASE_FILE}"))?;
     Ok(text.trim().to_string())
 }
 
 /// Where a release's squashfs can be, in the order of preference.
 pub fn candidates(version: &str, mounts: &[&Path]) -> Vec<PathBuf> {
-    let on_mount = |mount: &&Path| {
-        mount
-            .join("k3os/system/releases")
-            .join(version)
-            .join("rootfs.squashfs")
-    };
+    let on_mount = |mount: &&Path| mount.join(RELEASES).join(version).join(SQUASHFS);
     std::iter::once(PathBuf::from(EMBEDDED))
         .chain(mounts.iter().map(on_mount))
         .collect()

@@ -11,10 +11,8 @@ use system::uevent::{Listener, Uevent};
 
 use super::mode::{Decision, Found, Mode, Wanted, decide};
 
-/// The label of the state partition.
-pub const STATE_LABEL: &str = "K3OS_STATE";
-/// The label (volume id) of the medium.
-pub const MEDIUM_LABEL: &str = "K3OS";
+pub use system::layout::{MEDIUM_LABEL, STATE_LABEL};
+
 /// After this long without the device a line says what is waited for.
 const SILENCE: Duration = Duration::from_secs(2);
 

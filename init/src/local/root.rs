@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use system::layout::{DATA, MACHINE};
 use system::loopdev;
 use system::mount::{Flags, Mount};
 
@@ -15,8 +16,6 @@ const OF_THE_KERNEL: [(&str, &str); 3] = [
     ("lib/firmware", "usr/lib/firmware"),
     ("boot", "boot"),
 ];
-/// Where people put their configuration, on the board as on the node.
-const CONFIGURATION: &str = "var/lib/rancher/k3os";
 
 /// What was found on the board.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,10 +46,9 @@ pub(super) fn build(version: &str) -> Result<()> {
 impl Facts {
     fn gather(board: &Path) -> Self {
         let names = OF_THE_KERNEL.map(|(name, _)| name).into_iter();
-        let kept = board.join("k3os/data").join(CONFIGURATION);
-        let has = |name: &str| {
-            [&kept, &board.join(CONFIGURATION)].map(|folder| folder.join(name).exists())
-        };
+        let kept = board.join(DATA).join(MACHINE);
+        let has =
+            |name: &str| [&kept, &board.join(MACHINE)].map(|folder| folder.join(name).exists());
         let on_node = |[node, _]: &[bool; 2]| *node;
         let on_board = |[_, board]: &[bool; 2]| *board;
         let found = ["config.yaml", "config.d"].map(has);
@@ -75,12 +73,9 @@ fn plan(usr: &Path, facts: &Facts) -> Vec<Action> {
         }
     }
     if facts.configuration {
-        let given = Path::new(STATE).join(CONFIGURATION);
+        let given = Path::new(STATE).join(MACHINE);
         for name in ["config.yaml", "config.d"] {
-            actions.push(Action::Fill(
-                given.join(name),
-                sysroot(CONFIGURATION).join(name),
-            ));
+            actions.push(Action::Fill(given.join(name), sysroot(MACHINE).join(name)));
         }
     }
     actions
@@ -118,7 +113,7 @@ mod tests {
     #[test]
     fn a_configuration_in_the_board_s_var_counts_until_the_node_has_one() {
         let board = tempfile::tempdir().unwrap();
-        let given = board.path().join(CONFIGURATION);
+        let given = board.path().join(MACHINE);
         fs::create_dir_all(&given).unwrap();
         assert!(!Facts::gather(board.path()).configuration);
         fs::write(given.join("config.yaml"), "hostname: pi\n").unwrap();
@@ -126,7 +121,7 @@ mod tests {
         assert!(facts.configuration);
         let last = plan(Path::new("/dev/loop0"), &facts).pop();
         assert!(matches!(last, Some(Action::Fill(..))), "{last:?}");
-        let kept = board.path().join("k3os/data").join(CONFIGURATION);
+        let kept = board.path().join(DATA).join(MACHINE);
         fs::create_dir_all(kept.join("config.d")).unwrap();
         assert!(!Facts::gather(board.path()).configuration);
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use system::durable::{self, Content, sync_folder};
+use system::layout::RELEASES;
 
 use super::work::Work;
 use crate::grub::{self, Environment};
@@ -13,7 +14,6 @@ use crate::manifest::{self, CHUNK, NAME};
 use crate::progress::Reporter;
 use crate::steps::NewFile;
 
-const RELEASES: &str = "k3os/system/releases";
 const LOADER: &str = "boot/grub";
 const ENVIRONMENT: &str = "boot/grub/grubenv";
 /// Where data of the installed system are; made here so that they are on the disk from the beginning.

@@ -1,5 +1,7 @@
 //! The menu of an installed disk. Upgrades do not touch it: which release it boots is in the environment block.
 
+use system::layout::RELEASES;
+
 mod takeover;
 
 /// What differs between installations.
@@ -120,7 +122,7 @@ impl Menu {
 
 /// A menu entry that boots the release in a variable.
 fn entry(title: &str, variable: &str, words: &str, indent: &str) -> String {
-    let folder = format!("/k3os/system/releases/${{{variable}}}");
+    let folder = format!("/{RELEASES}/${{{variable}}}");
     format!(
         "\n{indent}menuentry \"{title}\" {{\n{indent}  linux {folder}/vmlinuz {words}\n{indent}  initrd {folder}/initrd\n{indent}}}\n"
     )

@@ -5,14 +5,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use config::{Config, Content, File};
+use system::layout;
 
 use super::addresses::{self, Static};
 use crate::steps::NewFile;
 
 /// Kinds of host keys that our ssh server has.
 const HOST_KEYS: [&str; 2] = ["ed25519", "ecdsa"];
-/// Where it has them, from the state partition's root.
-const OUR_SSH: &str = "k3os/data/var/lib/rancher/k3os/ssh";
 /// Accounts of people, and root's.
 const PEOPLE: std::ops::Range<u32> = 1000..60_000;
 /// connman's configuration with the addresses.
@@ -176,7 +175,7 @@ impl Identity {
     pub fn files(&self, adopt: Adopt) -> Vec<NewFile> {
         let keys = self.host_keys.iter().filter(|_| adopt.host_keys);
         let file = |(name, mode, bytes): &(String, u32, Vec<u8>)| NewFile {
-            path: Path::new(OUR_SSH).join(name),
+            path: Path::new(layout::DATA).join(layout::HOST_KEYS).join(name),
             mode: *mode,
             keep: false,
             bytes: bytes.clone(),
@@ -273,7 +272,9 @@ mod tests {
         assert!(identity.files(adopt).is_empty());
         assert_eq!(
             identity.files(Adopt::ALL)[0].path,
-            Path::new(OUR_SSH).join("ssh_host_ed25519_key")
+            Path::new(layout::DATA)
+                .join(layout::HOST_KEYS)
+                .join("ssh_host_ed25519_key")
         );
     }
 

@@ -5,12 +5,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use system::layout::RELEASES;
 use system::loopdev;
 use system::mount::{self, Flags, Mount};
 
 use crate::manifest;
-
-const RELEASES: &str = "k3os/system/releases";
 
 /// Where the release is; what was mounted for it is unmounted with this.
 #[derive(Debug)]

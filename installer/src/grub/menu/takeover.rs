@@ -2,6 +2,7 @@
 //! boot, and it can bring the other system back.
 
 use super::Menu;
+use system::layout::RELEASES;
 
 const HEAD: &str = "# Written by the k3OS installer. The system that was here before can be brought back by the last entry until \
                     it is deleted;\n# then this menu is replaced.\n";
@@ -35,7 +36,7 @@ impl Menu {
 }
 
 fn entry(title: &str, version: &str, words: &str) -> String {
-    let folder = format!("/k3os/system/releases/{version}");
+    let folder = format!("/{RELEASES}/{version}");
     format!(
         "\nmenuentry \"{title}\" {{\n  linux {folder}/vmlinuz {words}\n  initrd {folder}/initrd\n}}\n"
     )

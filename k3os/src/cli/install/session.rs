@@ -14,6 +14,7 @@ use installer::progress::{Lines, Reporter};
 use installer::request::{Finish, Request};
 use installer::{Facts, Layer, Plan, Refusal, SCRATCH, Settings, execute, plan};
 use nix::fcntl::Flock;
+use system::layout::{self, CONFIG, RELEASE_FILE, RELEASES};
 use system::power::kernel_cmdline;
 
 use super::consoles::Consoles;
@@ -23,10 +24,6 @@ use crate::internal;
 /// Made when the installer that init starts has ended, so that it does not ask again after each logout.
 const ASKED: &str = "/run/k3os/install.asked";
 const MODE: &str = "/run/k3os/mode";
-const RELEASE: &str = "/usr/lib/k3os/release";
-const RELEASES: &str = "/k3os/system/releases";
-/// The configuration that `k3os install` writes when it is not to install.
-const LOCAL_CONFIG: &str = "/var/lib/rancher/k3os/config.yaml";
 /// Where the medium came from that this machine was started from over the network; init writes it.
 const MEDIUM_URL: &str = "/run/k3os/medium-url";
 /// How long a network is waited for when configuration or release come over it.
@@ -59,7 +56,8 @@ impl<'a> Session<'a> {
             .map(|error| Refusal::new(error.to_string(), next))
             .collect();
         let configured = Layer::from_config(&loaded.config.k3os.install);
-        let version = fs::read_to_string(RELEASE).with_context(|| format!("reading {RELEASE}"))?;
+        let version =
+            fs::read_to_string(RELEASE_FILE).with_context(|| format!("reading {RELEASE_FILE}"))?;
         Ok(Self {
             arguments,
             named: named.device.is_some() || named.no_format == Some(true),
@@ -67,7 +65,7 @@ impl<'a> Session<'a> {
             config: loaded.config,
             errors,
             lock: None,
-            release: Path::new(RELEASES).join(version.trim()),
+            release: layout::running(RELEASES).join(version.trim()),
         })
     }
 
@@ -153,9 +151,9 @@ impl<'a> Session<'a> {
             Ok(settings) => settings,
             Err(refusals) => return self.refuse(&refusals),
         };
-        Terminal.say(&format!("{LOCAL_CONFIG} will be written and applied.\n"))?;
+        Terminal.say(&format!("/{CONFIG} will be written and applied.\n"))?;
         system::durable::write(&system::durable::Content {
-            path: Path::new(LOCAL_CONFIG),
+            path: &layout::running(CONFIG),
             bytes: settings.text.as_bytes(),
             mode: 0o600,
             owner: (None, None),

@@ -15,7 +15,7 @@ use installer::{Facts, Layer, Plan, Refusal, SCRATCH, Settings, execute};
 use super::{InstallArguments, machine, shown};
 
 /// Where the configuration goes, from the root.
-const CONFIG: &str = "k3os/system/config.yaml";
+const CONFIG: &str = system::layout::SYSTEM_CONFIG;
 /// Where what is adopted goes when there is a configuration of one's own.
 const BESIDE: &str = "k3os/data/var/lib/rancher/k3os/config.d/takeover.yaml";
 
