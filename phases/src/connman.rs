@@ -1,6 +1,7 @@
 //! connman's files: a typed model, written out as text.
 
 use config::Wifi;
+use system::net::CONTAINER_INTERFACES;
 
 /// Name servers for a network that names none, unless the configuration names some: k3OS's own default.
 const DEFAULT_NAMESERVER: &str = "8.8.8.8";
@@ -8,31 +9,6 @@ const DEFAULT_NAMESERVER: &str = "8.8.8.8";
 /// Time servers of a machine that cannot do without: its hardware does not know the time. They are Debian's, whose userland
 /// this is.
 pub(crate) const TIMESERVERS: [&str; 2] = ["0.debian.pool.ntp.org", "1.debian.pool.ntp.org"];
-
-/// Beginnings of the names of interfaces that belong to containers and virtual switches. connman would otherwise take them
-/// over, give them addresses and point the default route at them.
-const CONTAINER_INTERFACES: [&str; 20] = [
-    "veth",
-    "cni",
-    "flannel",
-    "cali",
-    "cilium",
-    "lxc",
-    "tunl",
-    "vxlan",
-    "geneve",
-    "weave",
-    "docker",
-    "br-",
-    "virbr",
-    "kube",
-    "nodelocaldns",
-    "dummy",
-    "ifb",
-    "wg",
-    "vmnet",
-    "vboxnet",
-];
 
 /// The keys of `main.conf` that are set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,6 +113,18 @@ mod tests {
         assert_eq!(text, expected);
         let plain = MainConf::default().text();
         assert!(plain.contains("FallbackNameservers=8.8.8.8\n") && !plain.contains("Timeservers"));
+    }
+
+    #[test]
+    fn the_images_own_file_keeps_connman_off_the_same_interfaces() {
+        let image = include_str!("../../overlay/usr/etc/connman/main.conf");
+        let written = MainConf::default().text();
+        let kept_off = |text: &str| {
+            let mut lines = text.lines().map(str::to_owned);
+            lines.find(|line| line.starts_with("NetworkInterfaceBlacklist="))
+        };
+        assert!(kept_off(image).is_some());
+        assert_eq!(kept_off(image), kept_off(&written));
     }
 
     #[test]

@@ -16,8 +16,30 @@ use nix::sys::socket::{
 
 /// linux/rtnetlink.h: RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE.
 const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
-/// Interfaces that containers, not people, use.
-const CONTAINER_INTERFACES: [&str; 7] = ["lo", "cni", "veth", "flannel", "dummy", "docker", "kube"];
+/// Beginnings of the names of interfaces that belong to containers and virtual switches, not to people. The network manager must
+/// not take them over, and nobody reaches the machine by their addresses.
+pub const CONTAINER_INTERFACES: [&str; 20] = [
+    "veth",
+    "cni",
+    "flannel",
+    "cali",
+    "cilium",
+    "lxc",
+    "tunl",
+    "vxlan",
+    "geneve",
+    "weave",
+    "docker",
+    "br-",
+    "virbr",
+    "kube",
+    "nodelocaldns",
+    "dummy",
+    "ifb",
+    "wg",
+    "vmnet",
+    "vboxnet",
+];
 
 /// Brings up the loopback interface; the kernel then gives it 127.0.0.1 and ::1 by itself.
 ///
