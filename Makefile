@@ -6,7 +6,7 @@ CACHE := $(or $(K3OS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/k3os)
 # The tools of file systems are in sbin, which is not on every user's path.
 export PATH := $(CACHE)/tools/bin:$(PATH):/usr/sbin:/sbin
 
-# amd64 or arm64. The artefacts of arm64 have a folder of their own: a manifest is that of one release for one processor.
+# amd64 or arm64. The artefacts of arm64 have a directory of their own: a manifest is that of one release for one processor.
 ARCH ?= amd64
 ARTIFACTS ?= dist/artifacts$(if $(filter arm64,$(ARCH)),/arm64)
 # Seconds (fast) or bytes (best).

@@ -5,7 +5,7 @@ use config::explain::{self, Secrets};
 use config::{BootSwitches, Loaded, Severity, Source, SourceKind, cmdline, dump, load};
 use data_sources::{Metadata, parse};
 
-/// One body, by the name of its target and of its folder of seeds.
+/// One body, by the name of its target and of its directory of seeds.
 pub type Body = (&'static str, fn(&[u8]));
 
 /// All of them.

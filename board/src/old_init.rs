@@ -10,7 +10,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use system::durable::sync_folder;
+use system::durable::sync_directory;
 
 use crate::MARK;
 
@@ -102,15 +102,15 @@ impl Facts {
     /// # Errors
     /// When one of the files cannot be read.
     pub fn gather(root: &Path) -> Result<Self> {
-        let folder = sbin(root);
+        let directory = sbin(root);
         let known = KNOWN.iter().find(|(_, mark, target)| {
             let program = root.join(target.trim_start_matches('/'));
             root.join(mark).exists() && fs::symlink_metadata(program).is_ok()
         });
         Ok(Self {
-            init: seen(&folder.join("init"))?,
-            kept: seen(&folder.join(KEPT))?,
-            unpacked: seen(&folder.join(UNPACKED))?,
+            init: seen(&directory.join("init"))?,
+            kept: seen(&directory.join(KEPT))?,
+            unpacked: seen(&directory.join(UNPACKED))?,
             known: known.map(|(name, _, target)| (*name, *target)),
         })
     }
@@ -121,11 +121,11 @@ impl Facts {
 /// # Errors
 /// When it cannot be renamed.
 pub fn keep(root: &Path) -> Result<bool> {
-    let folder = sbin(root);
+    let directory = sbin(root);
     // At every boot but the first there is none, and nothing needs to be read.
-    match seen(&folder.join(UNPACKED))? {
-        Seen::TheBoards => rename(&folder, UNPACKED, KEPT).map(|()| true),
-        Seen::Ours => remove_ours(&folder.join(UNPACKED)).map(|()| false),
+    match seen(&directory.join(UNPACKED))? {
+        Seen::TheBoards => rename(&directory, UNPACKED, KEPT).map(|()| true),
+        Seen::Ours => remove_ours(&directory.join(UNPACKED)).map(|()| false),
         Seen::Absent => Ok(false),
     }
 }
@@ -136,15 +136,15 @@ pub fn keep(root: &Path) -> Result<bool> {
 /// # Errors
 /// When nobody knows the board's init, or the file system refuses.
 pub fn restore(root: &Path) -> Result<String> {
-    let folder = sbin(root);
+    let directory = sbin(root);
     let done = match plan(Facts::gather(root)?) {
         Plan::Nothing => "/sbin/init is the board's own already".to_owned(),
         Plan::Rename(from) => {
-            rename(&folder, from, "init")?;
+            rename(&directory, from, "init")?;
             "/sbin/init is the board's own again, as it was".to_owned()
         }
         Plan::Link(name, target) => {
-            link(&folder, target)?;
+            link(&directory, target)?;
             format!("/sbin/init is a link to {target} ({name}) again")
         }
         Plan::Unknown => bail!(
@@ -154,9 +154,10 @@ pub fn restore(root: &Path) -> Result<String> {
         ),
     };
     for name in [COMMAND, UNPACKED, KEPT] {
-        remove_ours(&folder.join(name))?;
+        remove_ours(&directory.join(name))?;
     }
-    sync_folder(&folder).with_context(|| format!("writing {} to disk", folder.display()))?;
+    sync_directory(&directory)
+        .with_context(|| format!("writing {} to disk", directory.display()))?;
     Ok(done)
 }
 
@@ -192,15 +193,15 @@ fn is_ours(program: &[u8]) -> bool {
     program.windows(mark.len()).any(|bytes| bytes == mark)
 }
 
-fn rename(folder: &Path, from: &str, to: &str) -> Result<()> {
-    let (from, to) = (folder.join(from), folder.join(to));
+fn rename(directory: &Path, from: &str, to: &str) -> Result<()> {
+    let (from, to) = (directory.join(from), directory.join(to));
     fs::rename(&from, &to)
         .with_context(|| format!("renaming {} to {}", from.display(), to.display()))
 }
 
 /// Makes the link beside and renames it, so that there is an init at any moment.
-fn link(folder: &Path, target: &str) -> Result<()> {
-    let beside = folder.join("init.new");
+fn link(directory: &Path, target: &str) -> Result<()> {
+    let beside = directory.join("init.new");
     let making = || format!("linking {} to {target}", beside.display());
     match fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -208,7 +209,7 @@ fn link(folder: &Path, target: &str) -> Result<()> {
         }
         _ => symlink(target, &beside).with_context(making)?,
     }
-    rename(folder, "init.new", "init")
+    rename(directory, "init.new", "init")
 }
 
 fn remove_ours(path: &Path) -> Result<()> {

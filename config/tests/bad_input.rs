@@ -1,5 +1,5 @@
 //! What bad input gets: a message with source, line and key, and everything else applies. What only shows when files are read
-//! or written (folders, sizes, packings, owners) is tested where that is done, in `phases`.
+//! or written (directories, sizes, packings, owners) is tested where that is done, in `phases`.
 
 use config::{Loaded, Source, SourceKind, load};
 

@@ -16,7 +16,7 @@ pub use http::{Http, Method, Request, Response};
 pub use media::{Attached, Media, Volume};
 pub use providers::{Provider, Reach, names_a_service, providers};
 pub use search::{Found, PAUSES, Search, search};
-pub use store::{FOLDER, is_stored, store};
+pub use store::{DIRECTORY, is_stored, store};
 
 /// What a provider knows of this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

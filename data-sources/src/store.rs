@@ -12,11 +12,14 @@ use system::host::{Content, Host};
 use crate::search::Found;
 
 /// Where everything lies.
-pub const FOLDER: &str = "/run/config";
+pub const DIRECTORY: &str = "/run/config";
 
 /// Whether this boot has found its provider.
 pub fn is_stored(host: &dyn Host) -> bool {
-    matches!(host.read(&Path::new(FOLDER).join("provider")), Ok(Some(_)))
+    matches!(
+        host.read(&Path::new(DIRECTORY).join("provider")),
+        Ok(Some(_))
+    )
 }
 
 /// Writes what was found; who knew it comes last, so that an interrupted write is done again.
@@ -49,7 +52,7 @@ pub fn store(found: &Found, host: &dyn Host) -> Result<()> {
 
 /// Userdata may hold secrets, and the rest is nobody's business: root's eyes only.
 fn write(file: &str, bytes: &[u8], host: &dyn Host) -> Result<()> {
-    let path = Path::new(FOLDER).join(file);
+    let path = Path::new(DIRECTORY).join(file);
     let content = Content {
         path: &path,
         bytes,

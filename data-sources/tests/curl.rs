@@ -57,8 +57,8 @@ fn ask(answer: &Path, port: u16, method: Method) -> anyhow::Result<Response> {
 
 #[test]
 fn status_and_bytes_come_back_as_they_are() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("answer");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("answer");
     let (port, server) = serve(&[
         ("404 Not Found", b"no"),
         ("503 Service Unavailable", b""),
@@ -85,12 +85,12 @@ fn status_and_bytes_come_back_as_they_are() {
 
 #[test]
 fn where_nobody_listens_is_an_error_that_names_the_address() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let directory = tempfile::tempdir().expect("a directory");
     let port = TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("a port")
         .port();
-    let error = ask(&folder.path().join("answer"), port, Method::Get)
+    let error = ask(&directory.path().join("answer"), port, Method::Get)
         .unwrap_err()
         .to_string();
     assert!(

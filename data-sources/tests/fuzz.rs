@@ -93,10 +93,10 @@ fn apply(edit: &Edit, bytes: &mut Vec<u8>) {
 }
 
 fn seeds(name: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../fuzz/seeds")
         .join(name);
-    let mut paths: Vec<_> = fs::read_dir(folder)
+    let mut paths: Vec<_> = fs::read_dir(directory)
         .expect("the seeds")
         .map(|entry| entry.expect("a seed").path())
         .collect();

@@ -55,7 +55,7 @@ impl Arch {
         self == Arch::Amd64
     }
 
-    /// grub-mkimage's name of the UEFI form, which is also the folder of its modules.
+    /// grub-mkimage's name of the UEFI form, which is also the directory of its modules.
     pub fn grub_efi(self) -> &'static str {
         match self {
             Arch::Amd64 => "x86_64-efi",
@@ -71,7 +71,7 @@ impl Arch {
         }
     }
 
-    /// GRUB's UEFI program for disks, in the release's folder.
+    /// GRUB's UEFI program for disks, in the release's directory.
     pub fn disk_efi(self) -> &'static str {
         match self {
             Arch::Amd64 => "grubx64.efi",

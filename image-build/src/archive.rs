@@ -91,7 +91,7 @@ pub fn write_tar(tree: &Tree, epoch: u64, out: impl Write) -> Result<()> {
     write_tar_with(tree, &[], epoch, out)
 }
 
-/// What a tree cannot hold: members in an order of their own, without the folders above them.
+/// What a tree cannot hold: members in an order of their own, without the directories above them.
 pub enum Member<'a> {
     /// A program of the build machine, mode 0755, owned by root.
     Program { path: &'a str, source: &'a Path },
@@ -229,8 +229,8 @@ mod tests {
 
     #[test]
     fn a_tar_archive_gives_its_tree_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t.tar");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.tar");
         let mut tree = sample();
         tree.remove(&format!("usr/{}", "long/".repeat(40)));
         write_tar(&tree, 7, std::fs::File::create(&path).unwrap()).unwrap();

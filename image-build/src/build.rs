@@ -22,7 +22,7 @@ use crate::release::{Manifest, checksums, sha256};
 use crate::sbom;
 use crate::squashfs;
 use crate::tools::{self, Tools};
-use crate::tree::{Tree, from_folder};
+use crate::tree::{Tree, from_directory};
 use crate::userland;
 
 /// What the artefacts are put together from.
@@ -34,14 +34,14 @@ struct Parts {
     programs: Programs,
 }
 
-/// Builds every artefact into the output folder.
+/// Builds every artefact into the output directory.
 pub fn build(ctx: &Context) -> Result<()> {
     fs::create_dir_all(&ctx.output)
         .with_context(|| format!("creating {}", ctx.output.display()))?;
     let scratch = tempfile::Builder::new()
         .prefix(".build-")
         .tempdir_in(&ctx.output)
-        .context("making a scratch folder")?;
+        .context("making a scratch directory")?;
     let parts = gather(ctx, scratch.path())?;
     let usr = usr(ctx, &parts)?;
     let made = pack(ctx, &parts, &usr, scratch.path())?;
@@ -100,7 +100,7 @@ fn usr(ctx: &Context, parts: &Parts) -> Result<Tree> {
         )?;
     }
     programs(&mut usr, &parts.programs)?;
-    usr.merge(from_folder(&ctx.repo.join("overlay/usr"))?);
+    usr.merge(from_directory(&ctx.repo.join("overlay/usr"))?);
     userland::set_modes(&mut usr);
     let image = oci::contents(
         &parts.programs.path("pause"),
@@ -128,7 +128,7 @@ fn programs(usr: &mut Tree, programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// Writes the artefacts into the scratch folder; gives their names.
+/// Writes the artefacts into the scratch directory; gives their names.
 fn pack(ctx: &Context, parts: &Parts, usr: &Tree, scratch: &Path) -> Result<Vec<String>> {
     let arch = ctx.arch.name();
     let at = |name: &str| scratch.join(name);
@@ -195,7 +195,7 @@ fn kernel_squashfs(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<Strin
         .with(format!("{:?}", ctx.compression));
     let kept = ctx
         .cache
-        .step(&ctx.progress, "kernel-squashfs", key, |folder| {
+        .step(&ctx.progress, "kernel-squashfs", key, |directory| {
             let mut tree = parts.kernel.modules()?;
             tree.host_file("vmlinuz", 0o644, &parts.kernel.vmlinuz())?;
             squashfs::write(
@@ -203,7 +203,7 @@ fn kernel_squashfs(ctx: &Context, parts: &Parts, scratch: &Path) -> Result<Strin
                 &parts.tools,
                 "kernel-squashfs",
                 &tree,
-                &folder.join(&name),
+                &directory.join(&name),
             )
         })?;
     fs::copy(kept.join(&name), scratch.join(&name)).context("copying the kernel's squashfs")?;

@@ -12,7 +12,7 @@ use crate::progress::Progress;
 /// How many results of one step stay: the newest, and some for going back and forth between two states.
 const KEPT: usize = 4;
 
-/// The cache folder.
+/// The cache directory.
 pub struct Cache {
     root: PathBuf,
 }
@@ -34,9 +34,9 @@ impl Key {
         self
     }
 
-    /// Adds the names and contents of every file below a folder that exists.
-    pub fn with_folder(mut self, folder: &Path) -> Result<Self> {
-        for (path, entry) in crate::tree::from_folder(folder)?.iter() {
+    /// Adds the names and contents of every file below a directory that exists.
+    pub fn with_directory(mut self, directory: &Path) -> Result<Self> {
+        for (path, entry) in crate::tree::from_directory(directory)?.iter() {
             self = self.with(path).with(entry.mode.to_le_bytes());
             match &entry.node {
                 crate::tree::Node::File(content) => self = self.with(content.read()?),
@@ -67,19 +67,19 @@ impl Cache {
                 .map(PathBuf::from)
         };
         let root = set("K3OS_CACHE")
-            .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("k3os")))
-            .or_else(|| set("HOME").map(|folder| folder.join(".cache/k3os")))
-            .context("finding a cache folder: set K3OS_CACHE")?;
+            .or_else(|| set("XDG_CACHE_HOME").map(|directory| directory.join("k3os")))
+            .or_else(|| set("HOME").map(|directory| directory.join(".cache/k3os")))
+            .context("finding a cache directory: set K3OS_CACHE")?;
         Self::at(root.join("build"))
     }
 
-    /// A cache in this folder, which is made when it is missing.
+    /// A cache in this directory, which is made when it is missing.
     pub fn at(root: PathBuf) -> Result<Self> {
         fs::create_dir_all(&root).with_context(|| format!("creating {}", root.display()))?;
         Ok(Self { root })
     }
 
-    /// The step's result folder: the kept one, or a new one that `build` fills. A build that fails leaves nothing.
+    /// The step's result directory: the kept one, or a new one that `build` fills. A build that fails leaves nothing.
     pub fn step(
         &self,
         progress: &Progress,
@@ -87,23 +87,23 @@ impl Cache {
         key: Key,
         build: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<PathBuf> {
-        let folder = self.root.join(format!("{step}-{}", key.text()));
-        if folder.is_dir() {
-            touch(&folder)?;
+        let directory = self.root.join(format!("{step}-{}", key.text()));
+        if directory.is_dir() {
+            touch(&directory)?;
             progress.say(step, "unchanged");
-            return Ok(folder);
+            return Ok(directory);
         }
         let scratch = tempfile::Builder::new()
             .prefix(&format!(".{step}-"))
             .tempdir_in(&self.root)
-            .with_context(|| format!("making a folder in {}", self.root.display()))?;
+            .with_context(|| format!("making a directory in {}", self.root.display()))?;
         progress.timed(step, || build(scratch.path()))?;
         let made = scratch.keep();
         open_to_all(&made)?;
-        fs::rename(&made, &folder)
-            .with_context(|| format!("moving {} into place", folder.display()))?;
-        self.prune(step, &folder)?;
-        Ok(folder)
+        fs::rename(&made, &directory)
+            .with_context(|| format!("moving {} into place", directory.display()))?;
+        self.prune(step, &directory)?;
+        Ok(directory)
     }
 
     /// Removes all but the newest results of a step, and never the one that is in use.
@@ -139,17 +139,18 @@ fn is_result_of(path: &Path, step: &str) -> bool {
         .is_some_and(|key| key.len() == 16 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-fn touch(folder: &Path) -> Result<()> {
-    let file = fs::File::open(folder).with_context(|| format!("opening {}", folder.display()))?;
+fn touch(directory: &Path) -> Result<()> {
+    let file =
+        fs::File::open(directory).with_context(|| format!("opening {}", directory.display()))?;
     file.set_modified(SystemTime::now())
-        .with_context(|| format!("setting the time of {}", folder.display()))
+        .with_context(|| format!("setting the time of {}", directory.display()))
 }
 
-/// tempdir makes folders 0700; tools that drop privileges must be able to enter.
-fn open_to_all(folder: &Path) -> Result<()> {
+/// tempdir makes directories 0700; tools that drop privileges must be able to enter.
+fn open_to_all(directory: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("opening {} to all", folder.display()))
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("opening {} to all", directory.display()))
 }
 
 #[cfg(test)]
@@ -162,8 +163,8 @@ mod tests {
 
     #[test]
     fn a_result_is_made_once_for_its_inputs() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::at(folder.path().join("build")).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::at(directory.path().join("build")).unwrap();
         let progress = Progress::quiet();
         let write = |dir: &Path| Ok(fs::write(dir.join("out"), "x")?);
         let first = cache
@@ -188,8 +189,8 @@ mod tests {
 
     #[test]
     fn old_results_are_removed_and_other_steps_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::at(folder.path().join("build")).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::at(directory.path().join("build")).unwrap();
         let progress = Progress::quiet();
         cache
             .step(&progress, "step-two", Key::new("other"), |_| Ok(()))

@@ -1,4 +1,4 @@
-//! What every step needs to know: architecture, folders, the time that all files get.
+//! What every step needs to know: architecture, directories, the time that all files get.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,7 +29,7 @@ pub struct Context {
     pub cache: Cache,
     /// Where fetched packages are kept: they are inputs of a build.
     pub downloads: Cache,
-    /// Cargo's folder for the image's programs.
+    /// Cargo's directory for the image's programs.
     pub target: PathBuf,
     pub progress: Progress,
     /// The time of every file in every artefact, seconds since 1970.
@@ -41,7 +41,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Gathers the facts about the repository around the current folder; `output` is relative to that folder.
+    /// Gathers the facts about the repository around the current directory; `output` is relative to that directory.
     pub fn new(arch: Arch, compression: Compression, output: &Path) -> Result<Self> {
         let repo = repository()?;
         let epoch = source_date(&repo)?;
@@ -59,8 +59,8 @@ impl Context {
         Ok(Self {
             arch,
             compression,
-            output: std::path::absolute(output).context("finding the output folder")?,
-            target: target_folder(&repo),
+            output: std::path::absolute(output).context("finding the output directory")?,
+            target: target_directory(&repo),
             repo,
             kubernetes: None,
             cache: Cache::open()?,
@@ -72,12 +72,12 @@ impl Context {
     }
 }
 
-/// The folder with the workspace's Cargo.toml: upwards from the current one.
+/// The directory with the workspace's Cargo.toml: upwards from the current one.
 pub fn repository() -> Result<PathBuf> {
-    let here = std::env::current_dir().context("finding the current folder")?;
+    let here = std::env::current_dir().context("finding the current directory")?;
     match here
         .ancestors()
-        .find(|folder| folder.join("image-build/Cargo.toml").is_file())
+        .find(|directory| directory.join("image-build/Cargo.toml").is_file())
     {
         Some(root) => Ok(root.to_owned()),
         None => bail!(
@@ -87,12 +87,12 @@ pub fn repository() -> Result<PathBuf> {
     }
 }
 
-/// A folder of its own inside cargo's: flags differ from those of a developer's builds, cargo rebuilds when they change, and it
-/// locks its folder while it builds.
-fn target_folder(repo: &Path) -> PathBuf {
-    let set = std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty());
-    let folder = set.map_or_else(|| repo.join("target"), |folder| repo.join(folder));
-    folder.join("image-build")
+/// A directory of its own inside cargo's: flags differ from those of a developer's builds, cargo rebuilds when they change, and it
+/// locks its directory while it builds.
+fn target_directory(repo: &Path) -> PathBuf {
+    let set = std::env::var_os("CARGO_TARGET_DIR").filter(|directory| !directory.is_empty());
+    let directory = set.map_or_else(|| repo.join("target"), |directory| repo.join(directory));
+    directory.join("image-build")
 }
 
 /// SOURCE_DATE_EPOCH, else the time of the last commit.

@@ -21,7 +21,7 @@ const LIST_HOOK: &str = r#"for deb in "$1"/var/cache/apt/archives/*.deb; do
   printf '%s\t%s\n' "$(dpkg-deb --show --showformat='${Package}\t${Version}\t${Architecture}\t${source:Package}' "$deb")" "$(sha256sum <"$deb" | cut -d' ' -f1)"
 done >"$1/packages.tsv""#;
 
-/// The packages with what they depend on: a folder with [`ARCHIVE`] and [`LIST`].
+/// The packages with what they depend on: a directory with [`ARCHIVE`] and [`LIST`].
 pub fn fetch(ctx: &Context, step: &str, packages: &[Package], arch: &str) -> Result<PathBuf> {
     let names: Vec<&str> = packages.iter().map(|package| package.name).collect();
     let include = names.join(",");
@@ -32,7 +32,7 @@ pub fn fetch(ctx: &Context, step: &str, packages: &[Package], arch: &str) -> Res
         .with(LIST_HOOK)
         .with(LIST)
         .with(sources::chosen_mirror().unwrap_or_default());
-    ctx.downloads.step(&ctx.progress, step, key, |folder| {
+    ctx.downloads.step(&ctx.progress, step, key, |directory| {
         ctx.progress.say(
             step,
             &format!(
@@ -40,7 +40,7 @@ pub fn fetch(ctx: &Context, step: &str, packages: &[Package], arch: &str) -> Res
                 names.len()
             ),
         );
-        let archive = folder.join(ARCHIVE);
+        let archive = directory.join(ARCHIVE);
         let mut command = Command::new("mmdebstrap");
         command.args([
             "--variant=extract",
@@ -55,7 +55,7 @@ pub fn fetch(ctx: &Context, step: &str, packages: &[Package], arch: &str) -> Res
             .arg(format!("--extract-hook={LIST_HOOK}"))
             .arg(format!(
                 "--extract-hook=copy-out /{LIST} {}",
-                folder.display()
+                directory.display()
             ));
         command
             .arg(SUITE)
@@ -64,7 +64,7 @@ pub fn fetch(ctx: &Context, step: &str, packages: &[Package], arch: &str) -> Res
             .env("SOURCE_DATE_EPOCH", "0");
         run(&ctx.progress, step, &mut command)?;
         anyhow::ensure!(
-            folder.join(LIST).is_file(),
+            directory.join(LIST).is_file(),
             "listing the fetched packages: mmdebstrap ran no hook"
         );
         Ok(())

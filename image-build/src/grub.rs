@@ -90,9 +90,9 @@ pub fn menu(arch: Arch, release: &str) -> String {
     }
     let consoles = consoles(arch);
     for item in MENU {
-        let folder = format!("/{RELEASES}/{release}");
+        let directory = format!("/{RELEASES}/{release}");
         text += &format!(
-            "\nmenuentry \"{}\" {{\n  linux {folder}/vmlinuz {} {consoles}\n  initrd {folder}/initrd\n}}\n",
+            "\nmenuentry \"{}\" {{\n  linux {directory}/vmlinuz {} {consoles}\n  initrd {directory}/initrd\n}}\n",
             item.title, item.mode
         );
     }
@@ -122,7 +122,7 @@ impl Core {
         }
     }
 
-    /// The folder of its modules, and those that only this firmware has.
+    /// The directory of its modules, and those that only this firmware has.
     fn modules(self, arch: Arch) -> (&'static str, &'static [&'static str]) {
         match self {
             Core::BiosCd | Core::BiosDisk => ("i386-pc", BIOS_MODULES),
@@ -141,11 +141,11 @@ impl Core {
 
 /// Makes a core image that starts with `early`.
 pub fn core(ctx: &Context, tools: &Tools, kind: Core, early: &Path, target: &Path) -> Result<()> {
-    let (format, (folder, extra)) = (kind.format(ctx.arch), kind.modules(ctx.arch));
+    let (format, (directory, extra)) = (kind.format(ctx.arch), kind.modules(ctx.arch));
     let mut command = tools.command("grub-mkimage");
     command
         .arg("-d")
-        .arg(tools.grub_modules(folder))
+        .arg(tools.grub_modules(directory))
         .args(["-O", format, "-p", kind.prefix()]);
     command
         .arg("-c")
@@ -159,10 +159,14 @@ pub fn core(ctx: &Context, tools: &Tools, kind: Core, early: &Path, target: &Pat
         .with_context(|| format!("making GRUB's image for {format}"))
 }
 
-/// GRUB's images for disks, which belong to the release: names in its folder, and files in `folder`.
-pub fn disk_images(ctx: &Context, tools: &Tools, folder: &Path) -> Result<Vec<(String, PathBuf)>> {
-    std::fs::create_dir_all(folder).context("making a folder for GRUB's images")?;
-    let at = |name: &str| folder.join(name);
+/// GRUB's images for disks, which belong to the release: names in its directory, and files in `directory`.
+pub fn disk_images(
+    ctx: &Context,
+    tools: &Tools,
+    directory: &Path,
+) -> Result<Vec<(String, PathBuf)>> {
+    std::fs::create_dir_all(directory).context("making a directory for GRUB's images")?;
+    let at = |name: &str| directory.join(name);
     let early = at("early.cfg");
     std::fs::write(&early, EARLY_DISK).context("writing GRUB's first commands")?;
     let efi = ctx.arch.disk_efi();
@@ -174,7 +178,7 @@ pub fn disk_images(ctx: &Context, tools: &Tools, folder: &Path) -> Result<Vec<(S
             .context("copying GRUB's boot.img")?;
         names.extend(["boot.img", "core.img"]);
     }
-    let file = |name: &'static str| (format!("grub/{name}"), folder.join(name));
+    let file = |name: &'static str| (format!("grub/{name}"), directory.join(name));
     Ok(names.into_iter().map(file).collect())
 }
 

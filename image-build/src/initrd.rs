@@ -253,8 +253,8 @@ const DHCP_LEASE: &str = include_str!("initrd/dhcp-lease.sh");
 /// Every path of the initrd. `rootfs` is the SHA-256 of the release's squashfs, by which init knows it wherever it comes from.
 pub fn tree(arch: Arch, kernel: &Kernel, init: &Path, release: &str, rootfs: &str) -> Result<Tree> {
     let mut tree = Tree::default();
-    for folder in ["dev", "proc", "run", "sys", "mnt"] {
-        tree.dir(folder, 0o755);
+    for directory in ["dev", "proc", "run", "sys", "mnt"] {
+        tree.dir(directory, 0o755);
     }
     tree.dir("tmp", 0o1777);
     tree.host_file("init", 0o755, init)?;
@@ -275,9 +275,9 @@ pub fn tree(arch: Arch, kernel: &Kernel, init: &Path, release: &str, rootfs: &st
 }
 
 fn add_modules(tree: &mut Tree, arch: Arch, kernel: &Kernel) -> Result<()> {
-    let folder = kernel.modules_folder();
+    let directory = kernel.modules_directory();
     let read = |name: &str| {
-        std::fs::read_to_string(folder.join(name))
+        std::fs::read_to_string(directory.join(name))
             .with_context(|| format!("reading {name} of the kernel"))
     };
     let names = modules(arch);
@@ -289,7 +289,7 @@ fn add_modules(tree: &mut Tree, arch: Arch, kernel: &Kernel) -> Result<()> {
     let target = format!("lib/modules/{}", kernel.version);
     for path in &chosen {
         let bytes =
-            module(&folder.join(path)).with_context(|| format!("reading the module {path}"))?;
+            module(&directory.join(path)).with_context(|| format!("reading the module {path}"))?;
         tree.file(&format!("{target}/{}", decompressed(path)), 0o644, bytes);
     }
     tree.file(

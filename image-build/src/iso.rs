@@ -42,7 +42,7 @@ const DISK_OPTIONS: [&str; 5] = [
 /// Of the boot image for UEFI.
 const EFI_OPTIONS: [&str; 2] = ["-efi-boot-part", "--efi-boot-image"];
 
-/// Writes the ISO. `files` are the files of the release, by their names in its folder.
+/// Writes the ISO. `files` are the files of the release, by their names in its directory.
 pub fn write(
     ctx: &Context,
     tools: &Tools,
@@ -50,10 +50,10 @@ pub fn write(
     scratch: &Path,
     target: &Path,
 ) -> Result<()> {
-    let folder = scratch.join("iso");
-    std::fs::create_dir_all(&folder).context("making a folder for the ISO")?;
+    let directory = scratch.join("iso");
+    std::fs::create_dir_all(&directory).context("making a directory for the ISO")?;
     let put = |name: &str, text: &[u8]| {
-        std::fs::write(folder.join(name), text)
+        std::fs::write(directory.join(name), text)
             .with_context(|| format!("writing {name} of the ISO"))
     };
     put("early.cfg", grub::EARLY.as_bytes())?;
@@ -62,22 +62,22 @@ pub fn write(
         &with_room(&grub::menu(ctx.arch, &ctx.release), MENU_ROOM),
     )?;
     put("config.yaml", &with_room(CONFIG, CONFIG_ROOM))?;
-    let early = folder.join("early.cfg");
-    let core = |kind, name| grub::core(ctx, tools, kind, &early, &folder.join(name));
+    let early = directory.join("early.cfg");
+    let core = |kind, name| grub::core(ctx, tools, kind, &early, &directory.join(name));
     let mut grafts = vec![
-        (EFI_IMAGE.to_owned(), folder.join("efi.img")),
-        ("boot/grub/grub.cfg".to_owned(), folder.join("grub.cfg")),
+        (EFI_IMAGE.to_owned(), directory.join("efi.img")),
+        ("boot/grub/grub.cfg".to_owned(), directory.join("grub.cfg")),
         (
             "k3os/system/config.yaml".to_owned(),
-            folder.join("config.yaml"),
+            directory.join("config.yaml"),
         ),
     ];
     if ctx.arch.has_bios() {
         core(Core::BiosCd, "eltorito.img")?;
-        grafts.push((BIOS_IMAGE.to_owned(), folder.join("eltorito.img")));
+        grafts.push((BIOS_IMAGE.to_owned(), directory.join("eltorito.img")));
     }
     core(Core::Efi, ctx.arch.removable_efi())?;
-    efi_image(ctx, tools, &folder)?;
+    efi_image(ctx, tools, &directory)?;
     grafts.extend(
         files
             .iter()
@@ -94,8 +94,8 @@ fn with_room(text: &str, room: usize) -> Vec<u8> {
 }
 
 /// The EFI system partition of the medium: a FAT image with the one program that firmware starts from removable media.
-fn efi_image(ctx: &Context, tools: &Tools, folder: &Path) -> Result<()> {
-    let (image, program) = (folder.join("efi.img"), ctx.arch.removable_efi());
+fn efi_image(ctx: &Context, tools: &Tools, directory: &Path) -> Result<()> {
+    let (image, program) = (directory.join("efi.img"), ctx.arch.removable_efi());
     let mtools = |name: &str| {
         let mut command = tools.command(name);
         command
@@ -121,7 +121,7 @@ fn efi_image(ctx: &Context, tools: &Tools, folder: &Path) -> Result<()> {
         &ctx.progress,
         "iso",
         mtools("mcopy")
-            .arg(folder.join(program))
+            .arg(directory.join(program))
             .arg(format!("::/EFI/BOOT/{program}")),
     )
     .context(making)?;

@@ -29,9 +29,9 @@ pub const RESULTS: &[(&str, &str)] = &[
 
 /// Builds it, or takes the kept result of the same sources and compiler.
 pub fn build(ctx: &Context) -> Result<PathBuf> {
-    if let Some(folder) = &ctx.kubernetes {
-        check(folder)?;
-        return Ok(folder.clone());
+    if let Some(directory) = &ctx.kubernetes {
+        check(directory)?;
+        return Ok(directory.clone());
     }
     let mut key = Key::new("kubernetes")
         .with(ctx.arch.name())
@@ -39,30 +39,31 @@ pub fn build(ctx: &Context) -> Result<PathBuf> {
     for source in SOURCES {
         let path = ctx.repo.join(source);
         key = if path.is_dir() {
-            key.with_folder(&path)?
+            key.with_directory(&path)?
         } else {
             key.with(std::fs::read(&path).with_context(|| format!("reading {source}"))?)
         };
     }
-    ctx.cache.step(&ctx.progress, "kubernetes", key, |folder| {
-        let mut command = Command::new("bash");
-        // The build date would differ with every commit, and the result with it: the release says what it is.
-        command
-            .arg(ctx.repo.join("kubernetes/build.sh"))
-            .arg(folder)
-            .arg(ctx.arch.name())
-            .env("SOURCE_DATE_EPOCH", "0");
-        run(&ctx.progress, "kubernetes", &mut command)?;
-        check(folder)
-    })
+    ctx.cache
+        .step(&ctx.progress, "kubernetes", key, |directory| {
+            let mut command = Command::new("bash");
+            // The build date would differ with every commit, and the result with it: the release says what it is.
+            command
+                .arg(ctx.repo.join("kubernetes/build.sh"))
+                .arg(directory)
+                .arg(ctx.arch.name())
+                .env("SOURCE_DATE_EPOCH", "0");
+            run(&ctx.progress, "kubernetes", &mut command)?;
+            check(directory)
+        })
 }
 
-fn check(folder: &Path) -> Result<()> {
+fn check(directory: &Path) -> Result<()> {
     for (name, _) in RESULTS {
         anyhow::ensure!(
-            folder.join(name).is_file(),
+            directory.join(name).is_file(),
             "finding the Kubernetes programs: kubernetes/build.sh makes {name}, and {} has none",
-            folder.display()
+            directory.display()
         );
     }
     Ok(())

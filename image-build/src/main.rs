@@ -46,13 +46,13 @@ enum Command {
         /// Processor family of the image
         #[arg(long, value_enum, default_value = "amd64")]
         arch: Arch,
-        /// Folder for the artefacts
+        /// Directory for the artefacts
         #[arg(long, default_value = "dist/artifacts")]
         output: PathBuf,
         /// Seconds or bytes
         #[arg(long, value_enum, default_value = "best")]
         compression: Compression,
-        /// Take the Kubernetes programs from this folder, as kubernetes/build.sh made them, instead of building them
+        /// Take the Kubernetes programs from this directory, as kubernetes/build.sh made them, instead of building them
         #[arg(long)]
         kubernetes: Option<PathBuf>,
         /// Write the seconds that each step took into this file, as JSON
@@ -61,7 +61,7 @@ enum Command {
     },
     /// Lists the Debian packages that are asked for, with the reason for each
     Packages,
-    /// Builds the last commit twice, in two folders with empty caches, and compares every byte of the artefacts
+    /// Builds the last commit twice, in two directories with empty caches, and compares every byte of the artefacts
     VerifyReproducible {
         /// Processor family of the image
         #[arg(long, value_enum, default_value = "amd64")]
@@ -75,7 +75,7 @@ enum Command {
         /// Processor family of the image
         #[arg(long, value_enum, default_value = "amd64")]
         arch: Arch,
-        /// Folder with the artefacts
+        /// Directory with the artefacts
         #[arg(long, default_value = "dist/artifacts")]
         output: PathBuf,
         /// As JSON

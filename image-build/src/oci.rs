@@ -73,11 +73,11 @@ mod tests {
 
     #[test]
     fn every_blob_is_what_its_descriptor_says() {
-        let folder = tempfile::tempdir().unwrap();
-        let pause = folder.path().join("pause");
+        let directory = tempfile::tempdir().unwrap();
+        let pause = directory.path().join("pause");
         std::fs::write(&pause, "program").unwrap();
         let bytes = archive(&contents(&pause, b"CA").unwrap(), Arch::Amd64, "v1.2.3", 5).unwrap();
-        let path = folder.path().join("system.tar");
+        let path = directory.path().join("system.tar");
         std::fs::write(&path, &bytes).unwrap();
         let tree = read_tar(&path).unwrap();
         let parse = |path: &str| {

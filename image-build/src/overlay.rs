@@ -1,4 +1,4 @@
-//! The archive that is unpacked over the root of another Linux, dropping its first folder: the release, and the `/sbin/init`
+//! The archive that is unpacked over the root of another Linux, dropping its first directory: the release, and the `/sbin/init`
 //! that enters it.
 
 use std::io::Write;
@@ -45,7 +45,7 @@ pub fn write(
     Ok(name)
 }
 
-/// The tree, then `/sbin`. There is no member for the folder itself: unpacking one would replace a link, which `/sbin` is on most
+/// The tree, then `/sbin`. There is no member for the directory itself: unpacking one would replace a link, which `/sbin` is on most
 /// systems. And in front of our init comes a link that gives the one which is there a second name, before it is replaced.
 fn members(tree: &Tree, top: &str, program: &Path, epoch: u64, out: impl Write) -> Result<()> {
     let init = format!("{top}/sbin/init");

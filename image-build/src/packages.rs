@@ -19,7 +19,7 @@ pub const SUITE: &str = "trixie";
 pub const USERLAND: &[Package] = &[
     package(
         "base-files",
-        "the folder layout and /etc/profile's defaults",
+        "the directory layout and /etc/profile's defaults",
     ),
     package(
         "base-passwd",

@@ -16,29 +16,29 @@ pub const PACKAGES: &[&str] = &["k3os", "k3s", "pause"];
 /// unpacks it at every boot.
 pub const FIRST_STAGE: &str = "k3os-first-stage";
 
-/// The folder with the built programs.
+/// The directory with the built programs.
 pub struct Programs {
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Programs {
     /// Path of a program.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.directory.join(name)
     }
 }
 
 /// Builds them: quickly for trying a change, small for a release. Cargo knows what changed.
 pub fn build(ctx: &Context, scratch: &Path) -> Result<Programs> {
     ctx.progress.timed("rust", || {
-        let folder = scratch.join("programs");
-        std::fs::create_dir_all(&folder).context("making a folder for the programs")?;
+        let directory = scratch.join("programs");
+        std::fs::create_dir_all(&directory).context("making a directory for the programs")?;
         // Both builds put a `k3os` at the same place, so each is copied at once.
         for variant in VARIANTS {
             cargo(ctx, variant)?;
-            copy(ctx, variant, &folder)?;
+            copy(ctx, variant, &directory)?;
         }
-        Ok(Programs { folder })
+        Ok(Programs { directory })
     })
 }
 
@@ -100,12 +100,12 @@ fn arguments(variant: &Variant, arch: Arch, profile: &'static str) -> Vec<&'stat
     words
 }
 
-/// Names of the build machine's folders must not get into the programs.
+/// Names of the build machine's directories must not get into the programs.
 fn flags(ctx: &Context) -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
-        .context("finding cargo's folder: set CARGO_HOME")?;
+        .context("finding cargo's directory: set CARGO_HOME")?;
     Ok(format!(
         "--remap-path-prefix={}=/cargo --remap-path-prefix={}=/k3os",
         home.display(),
@@ -137,11 +137,11 @@ pub fn metadata(ctx: &Context) -> Result<Vec<u8>> {
 }
 
 /// Copies, so that a build that runs meanwhile does not change what is being packed.
-fn copy(ctx: &Context, variant: &Variant, folder: &Path) -> Result<()> {
+fn copy(ctx: &Context, variant: &Variant, directory: &Path) -> Result<()> {
     let target = ctx.target.join(ctx.arch.rust_target());
     let built = target.join(profile(ctx.compression));
     for (package, name) in variant.packages.iter().zip(variant.names) {
-        std::fs::copy(built.join(package), folder.join(name))
+        std::fs::copy(built.join(package), directory.join(name))
             .with_context(|| format!("copying the program {name}"))?;
     }
     Ok(())

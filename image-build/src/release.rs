@@ -33,7 +33,7 @@ struct FileFacts {
 }
 
 impl Manifest {
-    /// Reads the files of a release, by their names in its folder.
+    /// Reads the files of a release, by their names in its directory.
     pub fn of(
         version: &str,
         kernel: &str,
@@ -81,12 +81,12 @@ pub fn sha256(path: &Path) -> Result<String> {
 }
 
 /// The text of `sha256sum-ARCH.txt`, as sha256sum writes and checks it, by name.
-pub fn checksums(folder: &Path, names: &[String]) -> Result<String> {
+pub fn checksums(directory: &Path, names: &[String]) -> Result<String> {
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort();
     sorted
         .into_iter()
-        .map(|name| Ok(format!("{}  {name}\n", sha256(&folder.join(name))?)))
+        .map(|name| Ok(format!("{}  {name}\n", sha256(&directory.join(name))?)))
         .collect()
 }
 
@@ -96,8 +96,8 @@ mod tests {
 
     #[test]
     fn the_manifest_has_the_agreed_shape() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("initrd");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("initrd");
         std::fs::write(&path, "abc").unwrap();
         let text = Manifest::of("v1", "6.12", "v1.36.3", &[("initrd".into(), path)])
             .unwrap()
@@ -118,13 +118,13 @@ mod tests {
 
     #[test]
     fn checksums_are_sorted_and_in_the_tool_s_form() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for name in ["b", "a"] {
-            std::fs::write(folder.path().join(name), "").unwrap();
+            std::fs::write(directory.path().join(name), "").unwrap();
         }
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(
-            checksums(folder.path(), &["b".into(), "a".into()]).unwrap(),
+            checksums(directory.path(), &["b".into(), "a".into()]).unwrap(),
             format!("{empty}  a\n{empty}  b\n")
         );
     }

@@ -11,28 +11,28 @@ use crate::cache::Cache;
 use crate::context::{Compression, Context, repository, source_date};
 use crate::release::sha256;
 
-/// Builds the last commit in two folders of different lengths, each with empty caches and an empty cargo folder; only the
+/// Builds the last commit in two directories of different lengths, each with empty caches and an empty cargo directory; only the
 /// fetched Debian packages are common. Then compares.
 pub fn verify(arch: Arch, compression: Compression) -> Result<()> {
     let repo = repository()?;
     let epoch = source_date(&repo)?;
-    let scratch = tempfile::tempdir().context("making a scratch folder")?;
+    let scratch = tempfile::tempdir().context("making a scratch directory")?;
     let mut outputs = Vec::new();
     for name in ["one", "another-one"] {
-        let folder = scratch.path().join(name);
-        export(&repo, &folder)?;
+        let directory = scratch.path().join(name);
+        export(&repo, &directory)?;
         // The copy has no history to take the time from.
         let mut ctx = Context::with_epoch(
-            folder.clone(),
+            directory.clone(),
             arch,
             compression,
-            &folder.join("out"),
+            &directory.join("out"),
             epoch,
         )?;
-        ctx.target = folder.join("target");
-        ctx.cache = Cache::at(folder.join("cache"))?;
+        ctx.target = directory.join("target");
+        ctx.cache = Cache::at(directory.join("cache"))?;
         ctx.progress
-            .say("verify", &format!("building in {}", folder.display()));
+            .say("verify", &format!("building in {}", directory.display()));
         build(&ctx)?;
         outputs.push(ctx.output);
     }
@@ -40,16 +40,17 @@ pub fn verify(arch: Arch, compression: Compression) -> Result<()> {
 }
 
 /// The files of the last commit.
-fn export(repo: &Path, folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-    let archive = folder.join("commit.tar");
+fn export(repo: &Path, directory: &Path) -> Result<()> {
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("creating {}", directory.display()))?;
+    let archive = directory.join("commit.tar");
     let git = Command::new("git")
         .current_dir(repo)
         .args(["archive", "--format=tar", "-o"])
         .arg(&archive)
         .arg("HEAD")
         .status();
-    let unpacked = || tar::Archive::new(std::fs::File::open(&archive)?).unpack(folder);
+    let unpacked = || tar::Archive::new(std::fs::File::open(&archive)?).unpack(directory);
     if !git.context("starting git")?.success() {
         bail!("exporting the last commit: git archive failed");
     }
@@ -83,9 +84,9 @@ fn compare(one: &Path, other: &Path) -> Result<()> {
     Ok(())
 }
 
-fn names(folder: &Path) -> Result<Vec<PathBuf>> {
+fn names(directory: &Path) -> Result<Vec<PathBuf>> {
     let items =
-        std::fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))?;
+        std::fs::read_dir(directory).with_context(|| format!("listing {}", directory.display()))?;
     let mut names: Vec<PathBuf> = items
         .filter_map(Result::ok)
         .filter(|item| item.path().is_file())
@@ -101,8 +102,8 @@ mod tests {
 
     #[test]
     fn one_other_byte_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+        let directory = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| directory.path().join(name));
         for path in [&one, &other] {
             std::fs::create_dir(path).unwrap();
             std::fs::write(path.join("iso"), "same").unwrap();

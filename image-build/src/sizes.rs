@@ -10,7 +10,7 @@ use crate::arch::Arch;
 use crate::context::{Compression, Context};
 use crate::run::run;
 use crate::tools;
-use crate::tree::{Node, Tree, from_folder};
+use crate::tree::{Node, Tree, from_directory};
 
 /// Parts of /usr by the start of their paths; the first that fits counts.
 const PARTS: &[(&str, &str)] = &[
@@ -80,7 +80,7 @@ fn measure(ctx: &Context) -> Result<Sizes> {
         .metadata()
         .with_context(|| format!("reading {}: build the image first", squashfs.display()))?
         .len();
-    let scratch = tempfile::tempdir().context("making a scratch folder")?;
+    let scratch = tempfile::tempdir().context("making a scratch directory")?;
     let tree = unpack(ctx, &squashfs, scratch.path().join("usr"))?;
     Ok(Sizes {
         artefacts,
@@ -88,7 +88,7 @@ fn measure(ctx: &Context) -> Result<Sizes> {
     })
 }
 
-fn unpack(ctx: &Context, squashfs: &Path, folder: PathBuf) -> Result<Tree> {
+fn unpack(ctx: &Context, squashfs: &Path, directory: PathBuf) -> Result<Tree> {
     let tools = tools::prepare(ctx)?;
     let mut command = tools.command("unsquashfs");
     // Owners cannot be set without root, and do not matter here.
@@ -101,10 +101,10 @@ fn unpack(ctx: &Context, squashfs: &Path, folder: PathBuf) -> Result<Tree> {
             "-no-exit-code",
             "-dest",
         ])
-        .arg(&folder)
+        .arg(&directory)
         .arg(squashfs);
     run(&ctx.progress, "sizes", &mut command)?;
-    from_folder(&folder)
+    from_directory(&directory)
 }
 
 fn parts(tree: &Tree, squashfs: u64) -> Result<Vec<Part>> {

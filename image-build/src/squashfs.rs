@@ -1,4 +1,4 @@
-//! squashfs images, from a tree by way of a tar stream: no staging folder, no root.
+//! squashfs images, from a tree by way of a tar stream: no staging directory, no root.
 
 use std::io::BufWriter;
 use std::path::Path;

@@ -34,7 +34,7 @@ pub struct Tools {
     root: PathBuf,
     /// Lists of what was fetched, for the bill of materials.
     pub packages: Vec<PathBuf>,
-    /// GRUB's modules for a foreign processor: the folder of its unpacked package.
+    /// GRUB's modules for a foreign processor: the directory of its unpacked package.
     foreign_grub: Option<PathBuf>,
 }
 
@@ -44,9 +44,9 @@ pub fn prepare(ctx: &Context) -> Result<Tools> {
     let key = Key::new("tools")
         .with(fetched.to_string_lossy().as_bytes())
         .with(format!("{PROGRAMS:?}{MTOOLS:?}"));
-    let root = ctx.cache.step(&ctx.progress, "tools", key, |folder| {
-        unpack(&fetched.join(debian::ARCHIVE), folder, wanted)?;
-        write_scripts(folder)
+    let root = ctx.cache.step(&ctx.progress, "tools", key, |directory| {
+        unpack(&fetched.join(debian::ARCHIVE), directory, wanted)?;
+        write_scripts(directory)
     })?;
     let mut tools = Tools {
         root,
@@ -63,8 +63,8 @@ impl Tools {
     fn add_foreign_grub(&mut self, ctx: &Context) -> Result<()> {
         let fetched = debian::fetch(ctx, "grub-fetch", FOREIGN_GRUB, ctx.arch.name())?;
         let key = Key::new("grub").with(fetched.to_string_lossy().as_bytes());
-        let root = ctx.cache.step(&ctx.progress, "grub", key, |folder| {
-            unpack(&fetched.join(debian::ARCHIVE), folder, |path| {
+        let root = ctx.cache.step(&ctx.progress, "grub", key, |directory| {
+            unpack(&fetched.join(debian::ARCHIVE), directory, |path| {
                 path.starts_with("usr/lib/grub/")
             })
         })?;
@@ -73,7 +73,7 @@ impl Tools {
         Ok(())
     }
 
-    /// The folder of GRUB's modules for a platform such as `x86_64-efi`.
+    /// The directory of GRUB's modules for a platform such as `x86_64-efi`.
     pub fn grub_modules(&self, platform: &str) -> PathBuf {
         let root = self.foreign_grub.as_ref().unwrap_or(&self.root);
         root.join("root/usr/lib/grub").join(platform)
@@ -97,12 +97,12 @@ impl Tools {
     }
 }
 
-/// Writes the archive's files below `folder/root`. Owners do not matter: nothing of this gets into an image.
-fn unpack(archive: &Path, folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
+/// Writes the archive's files below `directory/root`. Owners do not matter: nothing of this gets into an image.
+fn unpack(archive: &Path, directory: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
     let tree = read_tar(archive)?;
     for (path, entry) in tree.iter() {
         if wanted(path) {
-            unpack_entry(&folder.join("root").join(path), entry)
+            unpack_entry(&directory.join("root").join(path), entry)
                 .with_context(|| format!("unpacking {path}"))?;
         }
     }
@@ -132,21 +132,21 @@ fn unpack_entry(path: &Path, entry: &Entry) -> Result<()> {
     Ok(())
 }
 
-fn write_scripts(folder: &Path) -> Result<()> {
-    std::fs::create_dir(folder.join("bin")).context("making the tools' folder")?;
+fn write_scripts(directory: &Path) -> Result<()> {
+    std::fs::create_dir(directory.join("bin")).context("making the tools' directory")?;
     for program in PROGRAMS {
         let name = program.rsplit('/').next().unwrap_or(program);
-        write_script(folder, name, program, "")?;
+        write_script(directory, name, program, "")?;
     }
     for name in MTOOLS {
-        write_script(folder, name, "usr/bin/mtools", name)?;
+        write_script(directory, name, "usr/bin/mtools", name)?;
     }
     // depmod is kmod by another name.
-    write_script(folder, "depmod", "usr/bin/kmod", "depmod")
+    write_script(directory, "depmod", "usr/bin/kmod", "depmod")
 }
 
 /// A script that starts a program by its own loader; `called` is the name it sees as its own.
-fn write_script(folder: &Path, name: &str, program: &str, called: &str) -> Result<()> {
+fn write_script(directory: &Path, name: &str, program: &str, called: &str) -> Result<()> {
     let argv0 = if called.is_empty() {
         String::new()
     } else {
@@ -156,7 +156,7 @@ fn write_script(folder: &Path, name: &str, program: &str, called: &str) -> Resul
         "#!/bin/sh\nroot=$(dirname \"$(dirname \"$0\")\")/root\nlib=$root/usr/lib/x86_64-linux-gnu\n\
          exec \"$lib/ld-linux-x86-64.so.2\" --library-path \"$lib\"{argv0} \"$root/{program}\" \"$@\"\n"
     );
-    let path = folder.join("bin").join(name);
+    let path = directory.join("bin").join(name);
     std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
         .with_context(|| format!("writing {}", path.display()))

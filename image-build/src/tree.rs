@@ -68,7 +68,7 @@ impl Content {
 /// What an entry is.
 #[derive(Clone, Debug)]
 pub enum Node {
-    /// A folder.
+    /// A directory.
     Dir,
     /// A regular file.
     File(Content),
@@ -89,7 +89,7 @@ pub struct Entry {
     pub node: Node,
 }
 
-/// Paths are relative, without leading or trailing `/`; a folder sorts before what is in it.
+/// Paths are relative, without leading or trailing `/`; a directory sorts before what is in it.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
     entries: BTreeMap<String, Entry>,
@@ -113,7 +113,7 @@ impl Tree {
         self.entries.get_mut(path)
     }
 
-    /// Puts an entry, replacing one at the same path, and the missing folders above it (0755, root).
+    /// Puts an entry, replacing one at the same path, and the missing directories above it (0755, root).
     pub fn insert(&mut self, path: &str, entry: Entry) {
         for (at, _) in path.match_indices('/') {
             self.entries.entry(path[..at].to_owned()).or_insert(Entry {
@@ -163,7 +163,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Puts a root-owned folder.
+    /// Puts a root-owned directory.
     pub fn dir(&mut self, path: &str, mode: u32) {
         self.insert(
             path,
@@ -196,7 +196,7 @@ impl Tree {
             // Parents come first, so one step up is enough.
             let above = path
                 .rsplit_once('/')
-                .is_some_and(|(folder, _)| gone.contains(folder));
+                .is_some_and(|(directory, _)| gone.contains(directory));
             let drop = above || unwanted(path);
             if drop {
                 gone.insert(path.clone());
@@ -213,7 +213,7 @@ impl Tree {
         self.entries.len() != before
     }
 
-    /// Moves a folder with its content; what is at the destination already is replaced file by file.
+    /// Moves a directory with its content; what is at the destination already is replaced file by file.
     pub fn rename(&mut self, from: &str, to: &str) {
         let moved: Vec<String> = self
             .entries
@@ -228,10 +228,10 @@ impl Tree {
         }
     }
 
-    /// What is below `folder`, with paths relative to it.
-    pub fn below(&self, folder: &str) -> Tree {
+    /// What is below `directory`, with paths relative to it.
+    pub fn below(&self, directory: &str) -> Tree {
         let strip = |path: &String| {
-            path.strip_prefix(folder)?
+            path.strip_prefix(directory)?
                 .strip_prefix('/')
                 .map(str::to_owned)
         };
@@ -244,14 +244,14 @@ impl Tree {
         }
     }
 
-    /// Lays another tree over this one. A folder over a folder keeps what was in it.
+    /// Lays another tree over this one. A directory over a directory keeps what was in it.
     pub fn merge(&mut self, other: Tree) {
         for (path, entry) in other.entries {
-            let both_folders = matches!(entry.node, Node::Dir)
+            let both_directories = matches!(entry.node, Node::Dir)
                 && self
                     .get(&path)
                     .is_some_and(|old| matches!(old.node, Node::Dir));
-            if !both_folders {
+            if !both_directories {
                 self.insert(&path, entry);
             }
         }
@@ -274,47 +274,47 @@ impl Tree {
             .with_context(|| format!("reading {path} of the tree as text"))
     }
 
-    /// Paths of regular files below `folder`, in order.
+    /// Paths of regular files below `directory`, in order.
     pub fn files_below<'a>(
         &'a self,
-        folder: &'a str,
+        directory: &'a str,
     ) -> impl Iterator<Item = (&'a str, &'a Content)> {
         self.iter()
             .filter_map(move |(path, entry)| match &entry.node {
-                Node::File(content) if is_below(path, folder) => Some((path, content)),
+                Node::File(content) if is_below(path, directory) => Some((path, content)),
                 _ => None,
             })
     }
 }
 
-/// Is `path` strictly inside `folder`?
-pub fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
+/// Is `path` strictly inside `directory`?
+pub fn is_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory)
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// A folder of the build machine as a tree: owner root, modes 0755 and 0644 by the executable bit.
-pub fn from_folder(root: &Path) -> Result<Tree> {
+/// A directory of the build machine as a tree: owner root, modes 0755 and 0644 by the executable bit.
+pub fn from_directory(root: &Path) -> Result<Tree> {
     let mut tree = Tree::default();
-    add_folder(&mut tree, root, "")?;
+    add_directory(&mut tree, root, "")?;
     Ok(tree)
 }
 
-fn add_folder(tree: &mut Tree, folder: &Path, prefix: &str) -> Result<()> {
+fn add_directory(tree: &mut Tree, directory: &Path, prefix: &str) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let reading = || format!("reading {}", folder.display());
-    for item in std::fs::read_dir(folder).with_context(reading)? {
+    let reading = || format!("reading {}", directory.display());
+    for item in std::fs::read_dir(directory).with_context(reading)? {
         let item = item.with_context(reading)?;
         let name = item
             .file_name()
             .into_string()
             .ok()
-            .with_context(|| format!("reading {}: a name is not UTF-8", folder.display()))?;
+            .with_context(|| format!("reading {}: a name is not UTF-8", directory.display()))?;
         let (path, source) = (format!("{prefix}{name}"), item.path());
         let meta = source.symlink_metadata().with_context(reading)?;
         if meta.is_dir() {
             tree.dir(&path, 0o755);
-            add_folder(tree, &source, &format!("{path}/"))?;
+            add_directory(tree, &source, &format!("{path}/"))?;
         } else if meta.is_symlink() {
             let target: PathBuf = std::fs::read_link(&source).with_context(reading)?;
             tree.link(&path, &target.to_string_lossy());
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_a_folder_removes_only_what_is_below_it() {
+    fn removing_a_directory_removes_only_what_is_below_it() {
         let mut tree = Tree::default();
         for path in ["usr/share/doc/x", "usr/share/doc-base/y", "usr/share/doc.z"] {
             tree.file(path, 0o644, "");
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moved_folder_takes_its_content_along() {
+    fn a_moved_directory_takes_its_content_along() {
         let mut tree = Tree::default();
         tree.file("etc/passwd", 0o644, "a");
         tree.file("etcetera", 0o644, "b");
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upper_tree_wins_and_folders_merge() {
+    fn the_upper_tree_wins_and_directories_merge() {
         let (mut lower, mut upper) = (Tree::default(), Tree::default());
         lower.file("d/one", 0o644, "lower");
         lower.file("d/two", 0o644, "lower");

@@ -1,4 +1,4 @@
-//! Notices above the login prompt, besides the machine's own text: agetty shows all files of a folder below `/etc/issue`.
+//! Notices above the login prompt, besides the machine's own text: agetty shows all files of a directory below `/etc/issue`.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The folder, below `/run`.
-const FOLDER: &str = "issue.d";
+/// The directory, below `/run`.
+const DIRECTORY: &str = "issue.d";
 
 /// One notice, by the name of its file, by which they are ordered.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub struct Notice(pub &'static str);
 
 impl Notice {
     fn file(self, run: &Path) -> PathBuf {
-        run.join(FOLDER).join(self.0).with_extension("issue")
+        run.join(DIRECTORY).join(self.0).with_extension("issue")
     }
 
     /// Shows it from the next prompt on. `run` is `/run`.
@@ -23,8 +23,9 @@ impl Notice {
     /// # Errors
     /// When `/run` cannot be written.
     pub fn show(self, run: &Path, message: &str) -> Result<()> {
-        let (folder, file) = (run.join(FOLDER), self.file(run));
-        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        let (directory, file) = (run.join(DIRECTORY), self.file(run));
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("making {}", directory.display()))?;
         fs::write(&file, text(message)).with_context(|| format!("writing {}", file.display()))
     }
 

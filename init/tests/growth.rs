@@ -13,18 +13,18 @@ const MIB: u64 = 1 << 20;
 
 /// A file as a disk; both vanish with it.
 struct Disk {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     device: PathBuf,
 }
 
 impl Disk {
     fn new(size: u64) -> Self {
-        let folder = memory();
-        let file = folder.path().join("disk");
+        let directory = memory();
+        let file = directory.path().join("disk");
         File::create(&file).unwrap().set_len(size).unwrap();
         let device = run("losetup", &["-f", "--show", &file.display().to_string()]);
         Self {
-            folder,
+            directory,
             device: device.trim().into(),
         }
     }
@@ -32,7 +32,7 @@ impl Disk {
     fn enlarge(&self, size: u64) {
         let file = File::options()
             .write(true)
-            .open(self.folder.path().join("disk"));
+            .open(self.directory.path().join("disk"));
         file.unwrap().set_len(size).unwrap();
         run("losetup", &["-c", &self.device.display().to_string()]);
     }
@@ -40,13 +40,13 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        let _ = mount::unmount(&self.folder.path().join("mnt"));
+        let _ = mount::unmount(&self.directory.path().join("mnt"));
         let _ = partition::remove(&self.device, 1);
         let _ = Command::new("losetup").arg("-d").arg(&self.device).status();
     }
 }
 
-/// A folder in memory: what is written there need not wait for a disk.
+/// A directory in memory: what is written there need not wait for a disk.
 fn memory() -> tempfile::TempDir {
     let in_memory = tempfile::tempdir_in("/dev/shm");
     in_memory.or_else(|_| tempfile::tempdir()).unwrap()
@@ -94,7 +94,7 @@ fn partition_and_file_system_grow_mounted_and_files_stay() {
     run("mkfs.ext4", &["-q", &slice.device.display().to_string()]);
     disk.enlarge(1024 * MIB);
 
-    let mnt = disk.folder.path().join("mnt");
+    let mnt = disk.directory.path().join("mnt");
     Mount::device(&slice.device, &mnt, "ext4")
         .perform()
         .unwrap();

@@ -14,8 +14,8 @@ fn run(program: &str, words: &[&str]) -> String {
 }
 
 /// An ext4 file system with one file in it.
-fn image(folder: &Path) -> PathBuf {
-    let (path, tree) = (folder.join("state"), folder.join("tree"));
+fn image(directory: &Path) -> PathBuf {
+    let (path, tree) = (directory.join("state"), directory.join("tree"));
     File::create(&path).unwrap().set_len(64 << 20).unwrap();
     fs::create_dir_all(tree.join("k3os/data")).unwrap();
     fs::write(tree.join("k3os/data/mine"), "kept").unwrap();
@@ -33,8 +33,8 @@ fn change(image: &Path, command: &str) {
 
 #[test]
 fn a_sound_file_system_is_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = image(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let image = image(directory.path());
     assert!(!has_errors(&image));
     change(&image, "set_super_value state 0");
     assert!(!has_errors(&image), "a power cut is no damage");
@@ -42,37 +42,40 @@ fn a_sound_file_system_is_left_alone() {
 
 #[test]
 fn damage_that_needs_answers_is_repaired_and_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let image = image(folder.path());
-    // A folder whose inode is gone: `e2fsck -p` gives up on it.
+    let directory = tempfile::tempdir().unwrap();
+    let image = image(directory.path());
+    // A directory whose inode is gone: `e2fsck -p` gives up on it.
     change(&image, "clri k3os");
     change(&image, "set_super_value state 2");
     assert!(has_errors(&image));
 
-    repair::repair(&image, folder.path()).unwrap();
+    repair::repair(&image, directory.path()).unwrap();
 
     assert!(!has_errors(&image));
     run("e2fsck", &["-fn", &image.display().to_string()]);
-    let log = fs::read_to_string(folder.path().join("k3os/e2fsck.log")).unwrap();
+    let log = fs::read_to_string(directory.path().join("k3os/e2fsck.log")).unwrap();
     assert!(
         log.contains("e2fsck -p: exited with status 4") && log.contains("e2fsck -f -y: exited"),
         "{log}"
     );
-    let notice = fs::read_to_string(folder.path().join("issue.d/50-repair.issue")).unwrap();
+    let notice = fs::read_to_string(directory.path().join("issue.d/50-repair.issue")).unwrap();
     assert!(notice.contains("was repaired"), "{notice}");
     let files = run(
         "debugfs",
         &["-R", "ls -l /lost+found", &image.display().to_string()],
     );
-    assert!(files.contains('#'), "the folder's content is kept: {files}");
+    assert!(
+        files.contains('#'),
+        "the directory's content is kept: {files}"
+    );
 }
 
 #[test]
 fn what_cannot_be_repaired_is_an_error_that_names_the_log() {
-    let folder = tempfile::tempdir().unwrap();
-    let nothing = folder.path().join("nothing");
+    let directory = tempfile::tempdir().unwrap();
+    let nothing = directory.path().join("nothing");
     File::create(&nothing).unwrap().set_len(1 << 20).unwrap();
-    let error = repair::repair(&nothing, folder.path()).unwrap_err();
+    let error = repair::repair(&nothing, directory.path()).unwrap_err();
     assert!(format!("{error:#}").contains("e2fsck.log"), "{error:#}");
-    assert!(!folder.path().join("issue.d/50-repair.issue").exists());
+    assert!(!directory.path().join("issue.d/50-repair.issue").exists());
 }

@@ -1,5 +1,5 @@
-//! Installs a release's folder onto a device, for trying it on a loop device without a medium:
-//! `onto FOLDER DEVICE [TTY]`. The tests do the same with a release that is made up.
+//! Installs a release's directory onto a device, for trying it on a loop device without a medium:
+//! `onto DIRECTORY DEVICE [TTY]`. The tests do the same with a release that is made up.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use installer::{Facts, Layer, Settings, execute, plan};
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [release, device, rest @ ..] = arguments.as_slice() else {
-        eprintln!("onto FOLDER DEVICE [TTY]");
+        eprintln!("onto DIRECTORY DEVICE [TTY]");
         return ExitCode::FAILURE;
     };
     match install(release, device, rest.first()) {

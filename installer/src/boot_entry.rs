@@ -17,7 +17,7 @@ const ATTRIBUTES: [u8; 4] = [7, 0, 0, 0];
 /// LOAD_OPTION_ACTIVE.
 const ACTIVE: [u8; 4] = [1, 0, 0, 0];
 const NAME: &str = "k3OS";
-const FOLDER: &str = "\\EFI\\BOOT\\";
+const DIRECTORY: &str = "\\EFI\\BOOT\\";
 
 /// The EFI system partition, as the firmware finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,29 +38,29 @@ pub struct Partition {
 ///
 /// # Errors
 /// When the variables cannot be read or written.
-pub fn set(folder: &Path, partition: &Partition) -> Result<()> {
-    let number = number(folder)?;
-    let order = read(folder, "BootOrder").unwrap_or_default();
-    write(folder, &name(number), &load_option(partition))?;
-    write(folder, "BootOrder", &in_front(number, &order))
+pub fn set(directory: &Path, partition: &Partition) -> Result<()> {
+    let number = number(directory)?;
+    let order = read(directory, "BootOrder").unwrap_or_default();
+    write(directory, &name(number), &load_option(partition))?;
+    write(directory, "BootOrder", &in_front(number, &order))
 }
 
 /// The number of our own entry, else the first that is free.
-fn number(folder: &Path) -> Result<u16> {
+fn number(directory: &Path) -> Result<u16> {
     let is_ours = |number: &u16| {
-        read(folder, &name(*number)).is_some_and(|option| description(&option) == NAME)
+        read(directory, &name(*number)).is_some_and(|option| description(&option) == NAME)
     };
-    let known = known(folder)?;
+    let known = known(directory)?;
     let ours = known.iter().copied().find(is_ours);
     let free = (0..=u16::MAX).find(|number| !known.contains(number));
     ours.or(free).context("the firmware's list is full")
 }
 
 /// The numbers of all entries.
-fn known(folder: &Path) -> Result<Vec<u16>> {
-    let reading = || format!("reading {}", folder.display());
+fn known(directory: &Path) -> Result<Vec<u16>> {
+    let reading = || format!("reading {}", directory.display());
     let mut numbers = Vec::new();
-    for entry in fs::read_dir(folder).with_context(reading)? {
+    for entry in fs::read_dir(directory).with_context(reading)? {
         let file = entry.with_context(reading)?.file_name();
         let file = file.to_string_lossy();
         let digits = file
@@ -98,7 +98,7 @@ fn device_path(partition: &Partition) -> Vec<u8> {
     path.extend(partition.id);
     // A GUID partition table, known by a GUID.
     path.extend([2, 2]);
-    let file = utf16(&format!("{FOLDER}{}", partition.program));
+    let file = utf16(&format!("{DIRECTORY}{}", partition.program));
     path.extend([4, 4]);
     path.extend(
         u16::try_from(file.len() + 4)
@@ -136,21 +136,21 @@ fn in_front(number: u16, order: &[u8]) -> Vec<u8> {
 }
 
 /// A variable without its attributes; `None` when it is not there.
-fn read(folder: &Path, name: &str) -> Option<Vec<u8>> {
-    let bytes = fs::read(file(folder, name)).ok()?;
+fn read(directory: &Path, name: &str) -> Option<Vec<u8>> {
+    let bytes = fs::read(file(directory, name)).ok()?;
     bytes.get(4..).map(<[u8]>::to_vec)
 }
 
 /// The kernel wants a variable in one write. It makes variables immutable, but not those of the specification's list for booting
 /// (drivers/firmware/efi/vars.c, `variable_validate`), so there is no flag to be taken away first.
-fn write(folder: &Path, name: &str, value: &[u8]) -> Result<()> {
+fn write(directory: &Path, name: &str, value: &[u8]) -> Result<()> {
     let bytes = [&ATTRIBUTES, value].concat();
-    fs::write(file(folder, name), bytes)
+    fs::write(file(directory, name), bytes)
         .with_context(|| format!("writing the firmware's variable {name}"))
 }
 
-fn file(folder: &Path, name: &str) -> std::path::PathBuf {
-    folder.join(format!("{name}-{GUID}"))
+fn file(directory: &Path, name: &str) -> std::path::PathBuf {
+    directory.join(format!("{name}-{GUID}"))
 }
 
 #[cfg(test)]
@@ -193,21 +193,21 @@ mod tests {
 
     #[test]
     fn the_entry_comes_first_and_is_made_once() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         write(
-            folder.path(),
+            directory.path(),
             "Boot0000",
             &[1, 0, 0, 0, 0, 0, b'x', 0, 0, 0],
         )
         .unwrap();
-        write(folder.path(), "BootOrder", &[0, 0, 9, 0]).unwrap();
+        write(directory.path(), "BootOrder", &[0, 0, 9, 0]).unwrap();
         for _ in 0..2 {
-            set(folder.path(), &PARTITION).unwrap();
-            let order = read(folder.path(), "BootOrder").unwrap();
+            set(directory.path(), &PARTITION).unwrap();
+            let order = read(directory.path(), "BootOrder").unwrap();
             assert_eq!(order, [1, 0, 0, 0, 9, 0]);
         }
-        assert_eq!(known(folder.path()).unwrap(), [0, 1]);
-        let bytes = fs::read(file(folder.path(), "Boot0001")).unwrap();
+        assert_eq!(known(directory.path()).unwrap(), [0, 1]);
+        let bytes = fs::read(file(directory.path(), "Boot0001")).unwrap();
         assert_eq!(bytes[..4], ATTRIBUTES);
     }
 }

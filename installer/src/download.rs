@@ -100,7 +100,7 @@ fn succeeded(ended: &Ended) -> Result<()> {
 ///
 /// # Errors
 /// When one of the files cannot be read, or the new one not written.
-pub(crate) fn trust(trusted_cas: &[String], folder: &Path) -> Result<Option<PathBuf>> {
+pub(crate) fn trust(trusted_cas: &[String], directory: &Path) -> Result<Option<PathBuf>> {
     if trusted_cas.is_empty() {
         return Ok(None);
     }
@@ -112,8 +112,8 @@ pub(crate) fn trust(trusted_cas: &[String], folder: &Path) -> Result<Option<Path
         bundle.push('\n');
         bundle.push_str(&certificate(entry)?);
     }
-    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    let path = folder.join("trusted-cas.pem");
+    fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+    let path = directory.join("trusted-cas.pem");
     fs::write(&path, bundle).with_context(|| format!("writing {}", path.display()))?;
     Ok(Some(path))
 }
@@ -136,17 +136,17 @@ mod tests {
 
     #[test]
     fn certificates_are_added_to_the_system_s() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(trust(&[], folder.path()).unwrap(), None);
-        let file = folder.path().join("ca.pem");
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(trust(&[], directory.path()).unwrap(), None);
+        let file = directory.path().join("ca.pem");
         let pem = "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n";
         fs::write(&file, pem.replace("AA", "BB")).unwrap();
         let entries = [pem.to_owned(), file.display().to_string()];
-        let bundle = trust(&entries, folder.path()).unwrap().unwrap();
+        let bundle = trust(&entries, directory.path()).unwrap().unwrap();
         let text = fs::read_to_string(bundle).unwrap();
         assert!(text.contains("\nAA\n") && text.contains("\nBB\n"), "{text}");
         fs::write(&file, "nonsense").unwrap();
-        let error = format!("{:#}", trust(&entries, folder.path()).unwrap_err());
+        let error = format!("{:#}", trust(&entries, directory.path()).unwrap_err());
         assert!(
             error.contains("ca.pem (k3os.install.trusted_cas)"),
             "{error}"

@@ -16,7 +16,7 @@ use crate::progress::Reporter;
 use crate::steps::Step;
 use work::Work;
 
-/// Does the plan's steps in order. `scratch` is a folder in memory, for mount points; only one installation may use it.
+/// Does the plan's steps in order. `scratch` is a directory in memory, for mount points; only one installation may use it.
 ///
 /// # Errors
 /// The step that failed and why. The disk holds no bootable system then, if it was to be erased and the erasing had begun.

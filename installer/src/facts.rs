@@ -108,7 +108,7 @@ impl DiskFacts {
 }
 
 impl Facts {
-    /// Gathers them. `release` is the folder of the release to install; `device` may name a disk that is not listed by itself.
+    /// Gathers them. `release` is the directory of the release to install; `device` may name a disk that is not listed by itself.
     pub fn gather(release: &Path, device: Option<&Selector>) -> Self {
         let mounts = mount::list().unwrap_or_default();
         let swaps = fs::read_to_string("/proc/swaps").unwrap_or_default();
@@ -200,20 +200,20 @@ fn uses(disk: &Disk, mounts: &[MountInfo], swaps: &str) -> Vec<String> {
     found
 }
 
-fn find_release(folder: &Path, mounts: &[MountInfo]) -> Result<Release> {
-    let folder = folder
+fn find_release(directory: &Path, mounts: &[MountInfo]) -> Result<Release> {
+    let directory = directory
         .canonicalize()
-        .with_context(|| format!("looking for the release in {}", folder.display()))?;
-    let mut release = Release::read(&folder)?;
-    release.disk = disk_under(&folder, mounts);
+        .with_context(|| format!("looking for the release in {}", directory.display()))?;
+    let mut release = Release::read(&directory)?;
+    release.disk = disk_under(&directory, mounts);
     Ok(release)
 }
 
-/// The disk that a folder is on, if it is on one.
-fn disk_under(folder: &Path, mounts: &[MountInfo]) -> Option<PathBuf> {
+/// The disk that a directory is on, if it is on one.
+fn disk_under(directory: &Path, mounts: &[MountInfo]) -> Option<PathBuf> {
     let below = mounts
         .iter()
-        .filter(|mount| folder.starts_with(&mount.target));
+        .filter(|mount| directory.starts_with(&mount.target));
     // Of several mounts at one place the last one is seen.
     let seen = below.max_by_key(|mount| mount.target.components().count())?;
     let device = Path::new(&seen.source).canonicalize().ok()?;
@@ -262,7 +262,7 @@ pub(crate) mod examples {
         Release {
             version: "v1.2.3".into(),
             processor,
-            folder: "/k3os/system/releases/v1.2.3".into(),
+            directory: "/k3os/system/releases/v1.2.3".into(),
             disk: Some("/dev/sr0".into()),
             files: processor.needed().iter().map(file).collect(),
         }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::processor::Processor;
 
-/// The name of the manifest in a release's folder.
+/// The name of the manifest in a release's directory.
 pub const NAME: &str = "manifest.json";
 /// How much is read at a time.
 pub const CHUNK: usize = 1 << 20;
@@ -34,7 +34,7 @@ struct FileFacts {
 /// A file of the release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseFile {
-    /// Its path in the release's folder.
+    /// Its path in the release's directory.
     pub name: String,
     /// Bytes.
     pub size: u64,
@@ -42,7 +42,7 @@ pub struct ReleaseFile {
     pub sha256: String,
 }
 
-/// A release in a folder.
+/// A release in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
     /// Its version, e.g. `v0.30.0`.
@@ -50,7 +50,7 @@ pub struct Release {
     /// What it runs on.
     pub processor: Processor,
     /// Where it lies.
-    pub folder: PathBuf,
+    pub directory: PathBuf,
     /// The disk it lies on; `None` when it is not on one.
     pub disk: Option<PathBuf>,
     /// Its files, in order of name, without the manifest.
@@ -61,23 +61,23 @@ impl Release {
     /// Reads a release's manifest.
     ///
     /// # Errors
-    /// When it cannot be read, or names files outside its folder.
-    pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(NAME);
+    /// When it cannot be read, or names files outside its directory.
+    pub fn read(directory: &Path) -> Result<Self> {
+        let path = directory.join(NAME);
         let reading = || format!("reading {}", path.display());
         let mut text = String::new();
         let file = File::open(&path).with_context(reading)?;
         file.take(MOST)
             .read_to_string(&mut text)
             .with_context(reading)?;
-        Self::parse(&text, folder).with_context(reading)
+        Self::parse(&text, directory).with_context(reading)
     }
 
     /// The same from the manifest's text.
     ///
     /// # Errors
-    /// When it is none, or names files outside its folder.
-    pub fn parse(text: &str, folder: &Path) -> Result<Self> {
+    /// When it is none, or names files outside its directory.
+    pub fn parse(text: &str, directory: &Path) -> Result<Self> {
         let manifest: Manifest = serde_json::from_str(text)?;
         ensure!(
             is_plain(&manifest.version),
@@ -96,7 +96,7 @@ impl Release {
         Ok(Self {
             version: manifest.version,
             processor: Processor::of(files.iter().map(|file| file.name.as_str())),
-            folder: folder.to_path_buf(),
+            directory: directory.to_path_buf(),
             disk: None,
             files,
         })
@@ -116,7 +116,7 @@ impl Release {
 
     /// Where a file lies.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.directory.join(name)
     }
 }
 
@@ -233,8 +233,8 @@ mod tests {
 
     #[test]
     fn damaged_files_are_told_from_whole_ones() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
         std::fs::write(&path, "abc").unwrap();
         let expect = |size, sha256: &str| ReleaseFile {
             name: "x".into(),

@@ -23,7 +23,7 @@ const MOST_SUMS: u64 = 1 << 20;
 /// An ISO that is mounted; it goes when this goes.
 #[derive(Debug)]
 pub struct Medium {
-    /// The folder of its release.
+    /// The directory of its release.
     pub release: PathBuf,
     _places: Places,
     _device: LoopDevice,
@@ -38,7 +38,7 @@ struct Places {
 
 impl Medium {
     /// Fetches it into memory where it is an address, compares it with the list of checksums beside it, and mounts it. `scratch` is
-    /// a folder of the installer's own.
+    /// a directory of the installer's own.
     ///
     /// # Errors
     /// When it cannot be had, is not what the list says, or is no ISO with one release.
@@ -77,9 +77,9 @@ fn local(source: &str) -> Option<&Path> {
 
 /// The one release that a medium has.
 fn the_release(medium: &Path) -> Result<PathBuf> {
-    let folder = medium.join(RELEASES);
-    let entries = fs::read_dir(&folder)
-        .with_context(|| format!("it has no /{RELEASES} ({})", folder.display()))?;
+    let directory = medium.join(RELEASES);
+    let entries = fs::read_dir(&directory)
+        .with_context(|| format!("it has no /{RELEASES} ({})", directory.display()))?;
     let mut releases: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     match (releases.pop(), releases.len()) {
         (Some(release), 0) => Ok(release),
@@ -181,15 +181,15 @@ mod tests {
 
     #[test]
     fn a_medium_has_exactly_one_release() {
-        let folder = tempfile::tempdir().unwrap();
-        let missing = format!("{:#}", the_release(folder.path()).unwrap_err());
+        let directory = tempfile::tempdir().unwrap();
+        let missing = format!("{:#}", the_release(directory.path()).unwrap_err());
         assert!(missing.contains("no /k3os/system/releases"), "{missing}");
-        let releases = folder.path().join("k3os/system/releases");
+        let releases = directory.path().join("k3os/system/releases");
         fs::create_dir_all(releases.join("v1")).unwrap();
-        assert_eq!(the_release(folder.path()).unwrap(), releases.join("v1"));
+        assert_eq!(the_release(directory.path()).unwrap(), releases.join("v1"));
         fs::create_dir_all(releases.join("v2")).unwrap();
         assert!(
-            the_release(folder.path())
+            the_release(directory.path())
                 .unwrap_err()
                 .to_string()
                 .contains("2 releases")

@@ -114,14 +114,14 @@ fn check(image: &Image, reporter: &mut dyn Reporter) -> Result<()> {
         "{} has no release in it",
         image.path.display()
     );
-    for folder in releases {
-        let folder = format!("{RELEASES}/{}", folder.name);
-        let manifest = image.bytes(&image.find(&format!("{folder}/{NAME}"))?)?;
-        let release = Release::parse(&String::from_utf8_lossy(&manifest), Path::new(&folder))
-            .with_context(|| format!("reading /{folder}/{NAME} of {}", image.path.display()))?;
+    for directory in releases {
+        let directory = format!("{RELEASES}/{}", directory.name);
+        let manifest = image.bytes(&image.find(&format!("{directory}/{NAME}"))?)?;
+        let release = Release::parse(&String::from_utf8_lossy(&manifest), Path::new(&directory))
+            .with_context(|| format!("reading /{directory}/{NAME} of {}", image.path.display()))?;
         let (mut done, total) = (0, release.size());
         for file in &release.files {
-            let entry = image.find(&format!("{folder}/{}", file.name))?;
+            let entry = image.find(&format!("{directory}/{}", file.name))?;
             check_file(image, &entry, file, &mut |count| {
                 done += count;
                 reporter.bytes(done, total);
@@ -182,11 +182,11 @@ fn write(
         .output
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
-    let folder = parent.unwrap_or(Path::new("."));
+    let directory = parent.unwrap_or(Path::new("."));
     let mut incoming = tempfile::Builder::new()
         .prefix(".k3os-iso-")
-        .tempfile_in(folder)
-        .with_context(|| format!("making a file in {}", folder.display()))?;
+        .tempfile_in(directory)
+        .with_context(|| format!("making a file in {}", directory.display()))?;
     copy(image, incoming.as_file_mut(), reporter)?;
     for patch in patches {
         incoming.as_file().write_all_at(&patch.bytes, patch.at)?;
@@ -197,8 +197,8 @@ fn write(
     } else {
         incoming.persist_noclobber(&wanted.output)?;
     }
-    let folder = fs::File::open(folder)?;
-    Ok(folder.sync_all()?)
+    let directory = fs::File::open(directory)?;
+    Ok(directory.sync_all()?)
 }
 
 fn copy(image: &Image, to: &mut fs::File, reporter: &mut dyn Reporter) -> Result<()> {

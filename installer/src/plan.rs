@@ -28,7 +28,7 @@ pub struct Plan {
     pub disk: PathBuf,
     /// Bytes of a sector of it.
     pub sector: u64,
-    /// The folder of the release.
+    /// The directory of the release.
     pub source: PathBuf,
     /// Where the configuration comes from, in words.
     pub configuration: String,
@@ -100,7 +100,7 @@ pub(crate) fn unfit(release: &Release, processor: Processor) -> Option<Refusal> 
     let missing = release.missing();
     let what = format!(
         "the release in {} lacks {}",
-        release.folder.display(),
+        release.directory.display(),
         missing.join(", ")
     );
     (!missing.is_empty()).then(|| Refusal::new(what, "write the medium again from a released ISO"))
@@ -136,7 +136,7 @@ impl Plan {
             target: target.words(),
             disk: target.disk().to_path_buf(),
             sector: target.sector(),
-            source: release.folder.clone(),
+            source: release.directory.clone(),
             configuration: settings.origin.clone(),
             erases: target.erases(),
             steps,

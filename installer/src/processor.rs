@@ -33,7 +33,7 @@ impl Processor {
         self == Self::Amd64
     }
 
-    /// GRUB for UEFI in the release's folder.
+    /// GRUB for UEFI in the release's directory.
     pub fn efi_loader(self) -> &'static str {
         match self {
             Self::Amd64 => "grub/grubx64.efi",

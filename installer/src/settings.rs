@@ -165,10 +165,10 @@ mod tests {
     use super::*;
 
     fn fetch(text: &str) -> Result<(Settings, Vec<String>), Vec<Refusal>> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("c.yaml");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("c.yaml");
         fs::write(&path, text).unwrap();
-        Settings::fetch(&path.display().to_string(), folder.path())
+        Settings::fetch(&path.display().to_string(), directory.path())
     }
 
     #[test]

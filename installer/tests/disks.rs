@@ -183,7 +183,7 @@ fn a_file_system_that_is_kept_keeps_its_files() {
     let mut request = request(&disk);
     request.no_format = true;
     let plan = plan(&request, &disk, second.path()).expect("a plan");
-    installer::execute(&plan, &disk.folder.path().join("scratch"), &mut quiet()).unwrap();
+    installer::execute(&plan, &disk.directory.path().join("scratch"), &mut quiet()).unwrap();
 
     assert_eq!(fs::read(disk.partition(1)).unwrap(), loader);
     disk.mounted(3, |root| {
@@ -214,7 +214,7 @@ fn a_bare_ext4_is_labelled_and_filled() {
     let mut request = request(&disk);
     request.no_format = true;
     let plan = plan(&request, &disk, release.path()).expect("a plan");
-    installer::execute(&plan, &disk.folder.path().join("scratch"), &mut quiet()).unwrap();
+    installer::execute(&plan, &disk.directory.path().join("scratch"), &mut quiet()).unwrap();
     let label = run("e2label", &[text(&disk.device)]);
     assert_eq!(label.trim(), "K3OS_STATE");
 }

@@ -74,7 +74,7 @@ fn make(disk: &Disk) {
 }
 
 fn look<T>(disk: &Disk, look: impl FnOnce(&Path) -> T) -> T {
-    let at = disk.folder.path().join("mnt");
+    let at = disk.directory.path().join("mnt");
     system::mount::Mount::device(&disk.device, &at, "ext4")
         .perform()
         .unwrap();
@@ -96,7 +96,7 @@ fn configuration_data_and_cluster_stay_and_this_release_boots() {
         ..Request::default()
     };
     let plan = plan(&request, &facts(&disk, release.path()), &settings()).expect("a plan");
-    installer::execute(&plan, &disk.folder.path().join("scratch"), &mut quiet()).unwrap();
+    installer::execute(&plan, &disk.directory.path().join("scratch"), &mut quiet()).unwrap();
 
     look(&disk, |root| {
         let changed: BTreeMap<&str, String> = FILES

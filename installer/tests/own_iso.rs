@@ -13,9 +13,9 @@ const MENU: &str = "menuentry \"live\" {\n  linux /vmlinuz k3os.mode=live quiet\
 const CONFIG_ROOM: usize = 8192;
 const MENU_ROOM: usize = 4096;
 
-/// An ISO in a folder of its own, with the tree and the options of image-build's.
+/// An ISO in a directory of its own, with the tree and the options of image-build's.
 struct Lab {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Lab {
@@ -26,7 +26,7 @@ impl Lab {
             return None;
         }
         let lab = Self {
-            folder: tempfile::tempdir().unwrap(),
+            directory: tempfile::tempdir().unwrap(),
         };
         let release = lab.path("tree/k3os/system/releases/v1.0.0");
         fs::create_dir_all(&release).unwrap();
@@ -51,7 +51,7 @@ impl Lab {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn xorriso(&self, volume: &str, options: &[&str]) {
@@ -187,6 +187,9 @@ fn a_damaged_or_cut_iso_is_found_before_anything_is_written() {
     );
     fs::write(&wanted.released, &whole[..at + 500]).unwrap();
     assert!(lab.refusal(&wanted).contains("is cut short"));
-    let left: Vec<_> = fs::read_dir(lab.folder.path()).unwrap().flatten().collect();
+    let left: Vec<_> = fs::read_dir(lab.directory.path())
+        .unwrap()
+        .flatten()
+        .collect();
     assert_eq!(left.len(), 2, "{left:?}");
 }

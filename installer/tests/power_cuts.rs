@@ -108,7 +108,7 @@ fn cut(before: &Disk, release: &Path, step: usize, delay: Duration) -> Disk {
     let after = Disk::new(DISK, 512);
     copy(&disk.file(), &after.file());
     // The killed installation's mount would keep its disk.
-    let _ = mount::unmount_lazily(&disk.folder.path().join("scratch/target"));
+    let _ = mount::unmount_lazily(&disk.directory.path().join("scratch/target"));
     after
 }
 
@@ -128,7 +128,7 @@ fn start(disk: &Disk, release: &Path) -> Child {
                 "{}|{}|{}",
                 text(&disk.device),
                 text(release),
-                text(disk.folder.path())
+                text(disk.directory.path())
             ),
         )
         .stdout(Stdio::piped())
@@ -152,7 +152,7 @@ fn the_child_installs() {
     let Ok(what) = std::env::var(CHILD) else {
         return;
     };
-    let [device, release, folder] = what.split('|').collect::<Vec<_>>()[..] else {
+    let [device, release, directory] = what.split('|').collect::<Vec<_>>()[..] else {
         panic!("{CHILD}={what}");
     };
     let request = installer::Request {
@@ -165,7 +165,7 @@ fn the_child_installs() {
         .retain(|disk| disk.disk.device == Path::new(device));
     let plan = installer::plan(&request, &facts, &settings()).expect("a plan");
     let mut reporter = Lines::new(std::io::stdout(), false);
-    installer::execute(&plan, &Path::new(folder).join("scratch"), &mut reporter).unwrap();
+    installer::execute(&plan, &Path::new(directory).join("scratch"), &mut reporter).unwrap();
 }
 
 /// Looks at a disk as the next boot does. Whatever is none of the allowed states fails the test.
@@ -180,8 +180,8 @@ fn state(disk: &Disk) -> State {
         return State::Unfinished;
     };
     assert_eq!(entries.len(), 3, "{entries:?}");
-    let at = disk.folder.path().join("looked-at");
-    let copy = disk.folder.path().join("state");
+    let at = disk.directory.path().join("looked-at");
+    let copy = disk.directory.path().join("state");
     // The partition as a file of its own: the kernel need not know the disk's partitions for that.
     let (start, size) = (entries[2].start >> 20, entries[2].size >> 20);
     run(

@@ -27,7 +27,7 @@ impl Debian {
             "mkfs.ext4",
             &["-q", "-F", "-L", "cloudimg-rootfs", text(&disk.device)],
         );
-        let root = disk.folder.path().join("mnt");
+        let root = disk.directory.path().join("mnt");
         let debian = Self { disk, root };
         debian.mount();
         for (path, content) in [
@@ -105,7 +105,7 @@ impl Debian {
     }
 
     fn scratch(&self) -> PathBuf {
-        self.disk.folder.path().join("scratch")
+        self.disk.directory.path().join("scratch")
     }
 
     fn read(&self, path: &str) -> String {
@@ -164,7 +164,7 @@ fn a_system_is_prepared_taken_over_and_deleted() {
 
     let record = finish(&debian.root, &debian.volume()).unwrap().unwrap();
     assert_eq!(record.version, "v1.0.0");
-    assert!(!debian.root.join(takeover::FOLDER).exists());
+    assert!(!debian.root.join(takeover::DIRECTORY).exists());
     assert!(
         debian
             .read("boot/grub/grub.cfg")
@@ -227,8 +227,8 @@ fn the_release_is_found_in_an_iso() {
         eprintln!("SKIPPED: an ISO needs root and xorriso");
         return;
     }
-    let (folder, release) = (tempfile::tempdir().unwrap(), release("v1.0.0"));
-    let iso = folder.path().join("k3os.iso");
+    let (directory, release) = (tempfile::tempdir().unwrap(), release("v1.0.0"));
+    let iso = directory.path().join("k3os.iso");
     run(
         "xorriso",
         &[
@@ -241,7 +241,7 @@ fn the_release_is_found_in_an_iso() {
             "/k3os/system/releases/v1.0.0",
         ],
     );
-    let medium = match open(text(&iso), folder.path()) {
+    let medium = match open(text(&iso), directory.path()) {
         Ok(medium) => medium,
         Err(error) if format!("{error:#}").contains("ENODEV") => {
             eprintln!("SKIPPED: this kernel has no iso9660");
@@ -251,5 +251,5 @@ fn the_release_is_found_in_an_iso() {
     };
     check_release(&medium.release);
     drop(medium);
-    assert!(!folder.path().join("medium/k3os").exists());
+    assert!(!directory.path().join("medium/k3os").exists());
 }

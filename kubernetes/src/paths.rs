@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 pub mod program {
     /// The upstream components, one multi-call binary.
     pub const KUBERNETES: &str = "/usr/libexec/k3os/kubernetes";
-    /// Folder of the containerd shim, first in containerd's PATH.
+    /// Directory of the containerd shim, first in containerd's PATH.
     pub const LIBEXEC: &str = "/usr/libexec/k3os";
     /// The CNI plugins.
     pub const CNI: &str = "/usr/libexec/cni";
@@ -14,7 +14,7 @@ pub mod program {
 
 /// The release's images (OCI archives).
 pub const RELEASE_IMAGES: &str = "/usr/share/k3os/images";
-/// The release's manifests, copied into the manifests folder at start.
+/// The release's manifests, copied into the manifests directory at start.
 pub const RELEASE_MANIFESTS: &str = "/usr/share/rancher/k3s/server/manifests";
 /// containerd's socket and state, and the components' configurations.
 pub const RUN: &str = "/run/k3s";

@@ -33,7 +33,7 @@ pub struct Settings {
     pub dns: Vec<IpAddr>,
     /// Address of the service that stands for the API.
     pub api_service: IpAddr,
-    /// Folder of local volumes.
+    /// Directory of local volumes.
     pub storage: PathBuf,
     /// The sandbox image.
     pub pause_image: String,

@@ -35,7 +35,7 @@ pub fn collect(root: &Path, cmdline: &str) -> Collected {
     collect_below(Below::new(root), cmdline)
 }
 
-/// The same for a folder whose links mean something else.
+/// The same for a directory whose links mean something else.
 pub fn collect_below(below: Below<'_>, cmdline: &str) -> Collected {
     let mut collected = Collected::default();
     collected.read(below, HOSTNAME, SourceKind::LocalHostname);
@@ -45,7 +45,7 @@ pub fn collect_below(below: Below<'_>, cmdline: &str) -> Collected {
     collected.read(below, LOCAL_HOSTNAME, SourceKind::LocalHostname);
     collected.read(below, METADATA_KEYS, SourceKind::AuthorizedKeys);
     collected.read(below, USERDATA, SourceKind::Userdata);
-    collected.read_folder(below, CONFIG_DIRECTORY);
+    collected.read_directory(below, CONFIG_DIRECTORY);
     collected
 }
 
@@ -81,13 +81,13 @@ impl Collected {
         }
     }
 
-    fn read_folder(&mut self, below: Below<'_>, folder: &str) {
-        let names = match below.names(Path::new(folder)) {
+    fn read_directory(&mut self, below: Below<'_>, directory: &str) {
+        let names = match below.names(Path::new(directory)) {
             Ok(names) => names,
-            Err(error) => return self.unread(below, Path::new(folder), &error),
+            Err(error) => return self.unread(below, Path::new(directory), &error),
         };
         for name in names {
-            self.read(below, Path::new(folder).join(name), SourceKind::File);
+            self.read(below, Path::new(directory).join(name), SourceKind::File);
         }
     }
 
@@ -139,7 +139,7 @@ fn shown(path: &Path) -> String {
 
 fn cause(error: &io::Error) -> String {
     match error.kind() {
-        ErrorKind::IsADirectory => "is a folder and is not read".to_owned(),
+        ErrorKind::IsADirectory => "is a directory and is not read".to_owned(),
         ErrorKind::PermissionDenied => "cannot be read by this user; use sudo".to_owned(),
         _ => format!("cannot be read: {error}"),
     }
@@ -168,13 +168,13 @@ mod tests {
 
     fn put(root: &Path, path: &str, text: &str) {
         let path = root.join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("making a folder");
+        fs::create_dir_all(path.parent().expect("a parent")).expect("making a directory");
         fs::write(path, text).expect("writing a file");
     }
 
     #[test]
-    fn sources_come_in_order_and_a_folder_among_them_is_only_named() {
-        let root = tempfile::tempdir().expect("a folder");
+    fn sources_come_in_order_and_a_directory_among_them_is_only_named() {
+        let root = tempfile::tempdir().expect("a directory");
         put(root.path(), "k3os/system/config.yaml", "hostname: a");
         put(
             root.path(),
@@ -210,7 +210,7 @@ mod tests {
                 .iter()
                 .map(ToString::to_string)
                 .collect::<Vec<_>>(),
-            ["/var/lib/rancher/k3os/config.d/15: warning: is a folder and is not read"]
+            ["/var/lib/rancher/k3os/config.d/15: warning: is a directory and is not read"]
         );
         assert_eq!(collected.load().config.hostname, "z");
     }
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_name_that_is_not_utf_8_is_read() {
         use std::os::unix::ffi::OsStrExt;
-        let root = tempfile::tempdir().expect("a folder");
+        let root = tempfile::tempdir().expect("a directory");
         put(
             root.path(),
             "var/lib/rancher/k3os/config.d/10",
@@ -232,18 +232,18 @@ mod tests {
 
     #[test]
     fn a_pipe_does_not_hold_up_and_a_huge_file_is_not_read_whole() {
-        let root = tempfile::tempdir().expect("a folder");
+        let root = tempfile::tempdir().expect("a directory");
         put(
             root.path(),
             "var/lib/rancher/k3os/config.d/20",
             "hostname: z",
         );
-        let folder = root.path().join("var/lib/rancher/k3os/config.d");
+        let directory = root.path().join("var/lib/rancher/k3os/config.d");
         let status = std::process::Command::new("mkfifo")
-            .arg(folder.join("10"))
+            .arg(directory.join("10"))
             .status();
         assert!(status.is_ok_and(|status| status.success()));
-        fs::File::create(folder.join("30"))
+        fs::File::create(directory.join("30"))
             .and_then(|f| f.set_len(1 << 40))
             .expect("a huge file");
         let loaded = collect(root.path(), "").load();
@@ -258,14 +258,14 @@ mod tests {
     /// An absolute link on the machine's disk means the machine's file, not one of whoever looks at the disk.
     #[test]
     fn links_are_followed_inside_the_root() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let root = folder.path().join("root");
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = directory.path().join("root");
         put(&root, "etc/own.yaml", "hostname: inside");
-        put(folder.path(), "etc/other.yaml", "hostname: outside");
+        put(directory.path(), "etc/other.yaml", "hostname: outside");
         put(&root, "var/lib/rancher/k3os/config.d/05", "");
         let entry = root.join(CONFIG_DIRECTORY).join("10");
         symlink("/etc/own.yaml", &entry).expect("linking");
-        let outside = folder.path().join("etc/other.yaml");
+        let outside = directory.path().join("etc/other.yaml");
         symlink(&outside, root.join(CONFIG_DIRECTORY).join("20")).expect("linking");
         symlink(
             "../../../../../../etc/other.yaml",
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn links_that_lead_nowhere_are_told() {
-        let root = tempfile::tempdir().expect("a folder");
+        let root = tempfile::tempdir().expect("a directory");
         put(root.path(), "var/lib/rancher/x", "");
         put(root.path(), "k3os/x", "");
         symlink("gone", root.path().join("var/lib/rancher/k3os")).expect("linking");
@@ -307,8 +307,8 @@ mod tests {
 
     #[test]
     fn a_named_file_may_be_a_pipe_and_must_be_there() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let pipe = folder.path().join("pipe");
+        let directory = tempfile::tempdir().expect("a directory");
+        let pipe = directory.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
         assert!(made.is_ok_and(|status| status.success()));
         let writer = std::thread::spawn({
@@ -320,7 +320,7 @@ mod tests {
         writer.join().expect("a writer").expect("writing");
         assert_eq!(collected.load().config.hostname, "a");
         collected.read_named(Path::new("/dev/zero"), SourceKind::File);
-        collected.read_named(folder.path(), SourceKind::File);
+        collected.read_named(directory.path(), SourceKind::File);
         collected.read_named(Path::new("/nonexistent"), SourceKind::File);
         let told: Vec<_> = collected
             .load()
@@ -332,8 +332,8 @@ mod tests {
             told,
             [
                 format!(
-                    "{}: error: is a folder and is not read",
-                    folder.path().display()
+                    "{}: error: is a directory and is not read",
+                    directory.path().display()
                 ),
                 "/nonexistent: error: cannot be read: No such file or directory (os error 2)"
                     .to_owned(),

@@ -129,7 +129,7 @@ fn write_for(file: &File, unit: &str, host: &dyn Host) -> Result<bool> {
 }
 
 fn want(unit: &str, host: &dyn Host) -> Result<bool> {
-    let wants = Path::new(unit::FOLDER).join("multi-user.target.wants");
+    let wants = Path::new(unit::DIRECTORY).join("multi-user.target.wants");
     host.link(
         &wants.join(unit),
         &Path::new("/usr/lib/systemd/system").join(unit),
@@ -149,8 +149,8 @@ fn block(path: &Path, lines: &[String], host: &dyn Host) -> Result<bool> {
 /// Writes unit and variables, makes the unit wanted, and lets the supervisor know when that is asked for.
 fn install_service(service: &Service, host: &dyn Host) -> Result<bool> {
     let variables = environment::lines(&service.variables.0);
-    let unit_path = PathBuf::from(unit::FOLDER).join(unit::NAME);
-    let wants = PathBuf::from(unit::FOLDER)
+    let unit_path = PathBuf::from(unit::DIRECTORY).join(unit::NAME);
+    let wants = PathBuf::from(unit::DIRECTORY)
         .join(format!("{}.wants", unit::WANTED_BY))
         .join(unit::NAME);
     let mut changed = if variables.is_empty() {

@@ -61,12 +61,12 @@ impl Facts {
 }
 
 fn fetched_keys(host: &dyn Host) -> BTreeMap<String, String> {
-    let folder = Path::new(crate::remote_keys::KEPT);
+    let directory = Path::new(crate::remote_keys::KEPT);
     let list = |name: String| {
-        let bytes = host.read(&folder.join(&name)).ok().flatten()?;
+        let bytes = host.read(&directory.join(&name)).ok().flatten()?;
         Some((name, String::from_utf8_lossy(&bytes).into_owned()))
     };
-    host.list(folder)
+    host.list(directory)
         .unwrap_or_default()
         .into_iter()
         .filter_map(list)

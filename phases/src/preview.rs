@@ -53,8 +53,8 @@ impl<L: Look + ?Sized> Host for Preview<'_, L> {
         self.host.read(path)
     }
 
-    fn list(&self, folder: &Path) -> Result<Vec<String>> {
-        self.host.list(folder)
+    fn list(&self, directory: &Path) -> Result<Vec<String>> {
+        self.host.list(directory)
     }
 
     fn write(&self, content: &Content<'_>) -> Result<bool> {

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_files_stay_in_their_folder() {
+    fn names_of_files_stay_in_their_directory() {
         assert_eq!(file_name("https://a/../b"), "https%3a%2f%2fa%2f%2e%2e%2fb");
         assert_ne!(file_name("a%b"), file_name("a/b"));
     }

@@ -10,7 +10,7 @@ use crate::step::{Service, Variables};
 /// Name of the service.
 pub(crate) const NAME: &str = "k3s.service";
 /// Where units of this boot lie.
-pub(crate) const FOLDER: &str = "/run/systemd/system";
+pub(crate) const DIRECTORY: &str = "/run/systemd/system";
 /// What wants the service.
 pub(crate) const WANTED_BY: &str = "default.target";
 /// Holds the token, so not in the unit file, which everybody may read.

@@ -1,7 +1,7 @@
-//! Runs a supervisor on a folder of unit files, for trying units out and for this crate's tests.
+//! Runs a supervisor on a directory of unit files, for trying units out and for this crate's tests.
 //!
-//! `supervise FOLDER GOAL [CGROUP_ROOT]`: units in FOLDER/units, logs in FOLDER/log, sockets in
-//! FOLDER/run. Events go to standard output as JSON lines, console lines to standard error.
+//! `supervise DIRECTORY GOAL [CGROUP_ROOT]`: units in DIRECTORY/units, logs in DIRECTORY/log, sockets in
+//! DIRECTORY/run. Events go to standard output as JSON lines, console lines to standard error.
 //!
 //! `supervise --notify TEXT`: sends TEXT to `NOTIFY_SOCKET`, as a service would.
 
@@ -17,21 +17,21 @@ fn main() -> Result<(), String> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.as_slice() {
         [flag, text] if flag == "--notify" => notify(text).map_err(|error| error.to_string()),
-        [folder, goal, rest @ ..] => {
-            supervise(folder.into(), goal, rest.first().map(PathBuf::from));
+        [directory, goal, rest @ ..] => {
+            supervise(directory.into(), goal, rest.first().map(PathBuf::from));
             Ok(())
         }
-        _ => Err("usage: supervise FOLDER GOAL [CGROUP_ROOT]".to_owned()),
+        _ => Err("usage: supervise DIRECTORY GOAL [CGROUP_ROOT]".to_owned()),
     }
 }
 
-fn supervise(folder: PathBuf, goal: &str, cgroup_root: Option<PathBuf>) {
+fn supervise(directory: PathBuf, goal: &str, cgroup_root: Option<PathBuf>) {
     let options = Options {
-        unit_dirs: vec![folder.join("units"), folder.join("own-units")],
-        log_dir: folder.join("log"),
-        runtime_dir: folder.join("run"),
+        unit_dirs: vec![directory.join("units"), directory.join("own-units")],
+        log_dir: directory.join("log"),
+        runtime_dir: directory.join("run"),
         cgroup_root,
-        bus_socket: folder.join("run/bus"),
+        bus_socket: directory.join("run/bus"),
         power_key: false,
         console: Box::new(|line: &str| eprintln!("{line}")),
         events: Box::new(|event: &Event| {

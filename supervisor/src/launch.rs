@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use system::process::{Command, Identity, Terminal};
 
 use crate::environment::{PATH, parse_file};
-use crate::unit::{Exec, Folders, NotifyAccess, Output, Service, Type, words};
+use crate::unit::{Directories, Exec, NotifyAccess, Output, Service, Type, words};
 use crate::users::{Database, User};
 
 /// What a command finds around it.
@@ -95,7 +95,7 @@ fn c_string(text: &str) -> Result<CString, String> {
     CString::new(text).map_err(|_| format!("{text:?} has a zero byte"))
 }
 
-/// `~` is the user's home; `-` in front means that the folder may be missing.
+/// `~` is the user's home; `-` in front means that the directory may be missing.
 fn directory(service: &Service, user: Option<&User>) -> (String, bool) {
     let Some(said) = &service.working_directory else {
         return (String::new(), true);
@@ -132,7 +132,7 @@ fn variables(
 ) -> Result<BTreeMap<String, String>, String> {
     let mut all = BTreeMap::from([("PATH".to_owned(), PATH.to_owned())]);
     all.extend(user.map(Database::variables).unwrap_or_default());
-    all.extend(folder_variables(service));
+    all.extend(directory_variables(service));
     if service.tty.is_input {
         all.insert(
             "TERM".to_owned(),
@@ -177,8 +177,8 @@ fn term(path: Option<&str>) -> &'static str {
     }
 }
 
-/// The base of each kind of folder, and the variable that names them to the service.
-pub fn folders(service: &Service) -> [(&'static str, &'static str, &Folders); 5] {
+/// The base of each kind of directory, and the variable that names them to the service.
+pub fn directories(service: &Service) -> [(&'static str, &'static str, &Directories); 5] {
     [
         ("/run", "RUNTIME_DIRECTORY", &service.runtime),
         ("/var/lib", "STATE_DIRECTORY", &service.state),
@@ -188,12 +188,12 @@ pub fn folders(service: &Service) -> [(&'static str, &'static str, &Folders); 5]
     ]
 }
 
-fn folder_variables(service: &Service) -> BTreeMap<String, String> {
-    folders(service)
+fn directory_variables(service: &Service) -> BTreeMap<String, String> {
+    directories(service)
         .into_iter()
-        .filter(|(_, _, folders)| !folders.names.is_empty())
-        .map(|(base, variable, folders)| {
-            let paths: Vec<_> = folders
+        .filter(|(_, _, directories)| !directories.names.is_empty())
+        .map(|(base, variable, directories)| {
+            let paths: Vec<_> = directories
                 .names
                 .iter()
                 .map(|name| format!("{base}/{name}"))
@@ -209,7 +209,7 @@ fn find_program(program: &str, path: &str) -> Result<String, String> {
         return Ok(program.to_owned());
     }
     path.split(':')
-        .map(|folder| Path::new(folder).join(program))
+        .map(|directory| Path::new(directory).join(program))
         .find(|candidate| nix::unistd::access(candidate, nix::unistd::AccessFlags::X_OK).is_ok())
         .map(|found| found.display().to_string())
         .ok_or_else(|| format!("there is no program {program} in {path}"))
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn users_folders_and_variables_are_put_together() {
+    fn users_directories_and_variables_are_put_together() {
         let command = build(
             "Type=notify\nUser=bus\nExecStart=@/bin/x zero $A ${RUNTIME_DIRECTORY}\nEnvironment=\"A=1 2\" \
              B=3\nUnsetEnvironment=SHELL\nRuntimeDirectory=r\nWorkingDirectory=~",

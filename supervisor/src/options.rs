@@ -35,11 +35,11 @@ pub enum End {
 
 /// Paths and outlets.
 pub struct Options {
-    /// Folders of unit files; in later ones a file wins over its namesake in earlier ones.
+    /// Directories of unit files; in later ones a file wins over its namesake in earlier ones.
     pub unit_dirs: Vec<PathBuf>,
-    /// The logs' folder.
+    /// The logs' directory.
     pub log_dir: PathBuf,
-    /// The folder of the sockets, `control.sock` and `notify.sock`.
+    /// The directory of the sockets, `control.sock` and `notify.sock`.
     pub runtime_dir: PathBuf,
     /// The cgroup2 mount. `None`: services get no control groups and are signalled by session.
     pub cgroup_root: Option<PathBuf>,
@@ -55,7 +55,7 @@ pub struct Options {
     pub sources: Vec<Box<dyn Source>>,
 }
 
-/// The folders of unit files on the machine, later ones win.
+/// The directories of unit files on the machine, later ones win.
 pub const UNIT_DIRS: [&str; 4] = [
     "/usr/lib/systemd/system",
     "/etc/systemd/system",
@@ -67,10 +67,10 @@ pub const UNIT_DIRS: [&str; 4] = [
 /// that what an administrator decided wins over what a boot generated.
 pub const PERSISTENT_UNIT_DIR: &str = "/var/lib/k3os/systemd";
 
-/// The supervisor's folder at run time.
+/// The supervisor's directory at run time.
 pub const RUNTIME_DIR: &str = "/run/k3os";
 
-/// The logs' folder.
+/// The logs' directory.
 pub const LOG_DIR: &str = "/var/log/k3os";
 
 impl Options {

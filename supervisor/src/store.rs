@@ -1,4 +1,4 @@
-//! Unit files on disk: the search path, templates, aliases, masks, drop-ins and `*.wants` folders.
+//! Unit files on disk: the search path, templates, aliases, masks, drop-ins and `*.wants` directories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use crate::unit::read::{self, Warning};
 /// How many links from name to name are followed.
 const MOST_ALIASES: usize = 8;
 
-/// The folders of unit files, lowest priority first.
+/// The directories of unit files, lowest priority first.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
     dirs: Vec<PathBuf>,
@@ -35,7 +35,7 @@ impl Store {
         Self { dirs }
     }
 
-    /// The folders, lowest priority first.
+    /// The directories, lowest priority first.
     pub fn dirs(&self) -> &[PathBuf] {
         &self.dirs
     }
@@ -58,7 +58,7 @@ impl Store {
         Found::Missing
     }
 
-    /// The file of a name, or of its template; the folder of highest priority wins.
+    /// The file of a name, or of its template; the directory of highest priority wins.
     fn path_of(&self, name: &str) -> Option<PathBuf> {
         let parsed = Name::parse(name)?;
         let names = [Some(name.to_owned()), parsed.template()];
@@ -72,7 +72,7 @@ impl Store {
         })
     }
 
-    /// Reads a unit with its drop-ins and `*.wants` folders. The result's name is its true one.
+    /// Reads a unit with its drop-ins and `*.wants` directories. The result's name is its true one.
     pub fn load(&self, name: &str) -> (Unit, Vec<Warning>) {
         let (mut unit, mut warnings) = match self.find(name) {
             Found::Missing => (Unit::empty(name), Vec::new()),
@@ -106,31 +106,31 @@ impl Store {
 
     /// The drop-in files of a unit in the order in which they apply.
     pub fn drop_ins(&self, name: &str) -> Vec<PathBuf> {
-        let folders = self
+        let directories = self
             .names_for(name)
             .into_iter()
             .map(|name| format!("{name}.d"));
-        self.merged(folders.collect(), |path| {
+        self.merged(directories.collect(), |path| {
             path.extension() == Some(OsStr::new("conf"))
         })
         .into_values()
         .collect()
     }
 
-    /// The units that links in `NAME.wants` or `NAME.requires` folders name.
+    /// The units that links in `NAME.wants` or `NAME.requires` directories name.
     pub fn linked(&self, name: &str, kind: &str) -> BTreeSet<String> {
-        let folders = self
+        let directories = self
             .names_for(name)
             .into_iter()
             .map(|name| format!("{name}.{kind}"));
-        let links = self.merged(folders.collect(), |_| true);
+        let links = self.merged(directories.collect(), |_| true);
         links
             .into_keys()
             .filter(|name| Name::parse(name).is_some())
             .collect()
     }
 
-    /// The names under which folders of a unit may stand, the most general first.
+    /// The names under which directories of a unit may stand, the most general first.
     fn names_for(&self, name: &str) -> Vec<String> {
         let Some(parsed) = Name::parse(name) else {
             return Vec::new();
@@ -145,18 +145,18 @@ impl Store {
         .collect()
     }
 
-    /// The entries of like-named folders by file name: later folders win, masks take entries out.
+    /// The entries of like-named directories by file name: later directories win, masks take entries out.
     fn merged(
         &self,
-        folders: Vec<String>,
+        directories: Vec<String>,
         keep: impl Fn(&Path) -> bool,
     ) -> BTreeMap<String, PathBuf> {
         let mut entries = BTreeMap::new();
-        for folder in folders
+        for directory in directories
             .iter()
-            .flat_map(|folder| self.dirs.iter().map(move |dir| dir.join(folder)))
+            .flat_map(|directory| self.dirs.iter().map(move |dir| dir.join(directory)))
         {
-            for path in list(&folder).into_iter().filter(|path| keep(path)) {
+            for path in list(&directory).into_iter().filter(|path| keep(path)) {
                 if let Some(name) = path.file_name().and_then(OsStr::to_str) {
                     entries.insert(name.to_owned(), path.clone());
                 }
@@ -179,16 +179,16 @@ impl Store {
         files
     }
 
-    /// The targets whose folders want or require `name`, with the folders' kinds.
+    /// The targets whose directories want or require `name`, with the directories' kinds.
     pub fn wanted_by(&self, name: &str) -> BTreeSet<(String, &'static str)> {
         let mut targets = BTreeSet::new();
-        for folder in self.dirs.iter().flat_map(|dir| list(dir)) {
-            let folder = folder
+        for directory in self.dirs.iter().flat_map(|dir| list(dir)) {
+            let directory = directory
                 .file_name()
                 .and_then(OsStr::to_str)
                 .unwrap_or_default();
             for kind in ["wants", "requires"] {
-                if let Some(target) = folder
+                if let Some(target) = directory
                     .strip_suffix(kind)
                     .and_then(|rest| rest.strip_suffix('.'))
                     && self.linked(target, kind).contains(name)
@@ -226,9 +226,9 @@ fn apply_file(unit: &mut Unit, path: &Path) -> Vec<Warning> {
     }
 }
 
-/// The entries of a folder, sorted; none if it cannot be read.
-fn list(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else {
+/// The entries of a directory, sorted; none if it cannot be read.
+fn list(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
     };
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
@@ -273,7 +273,7 @@ mod tests {
         store: Store,
     }
 
-    /// Two folders, `usr` below `etc`.
+    /// Two directories, `usr` below `etc`.
     fn tree(files: &[(&str, &str)], links: &[(&str, &str)]) -> Tree {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in files {
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_later_folder_wins_and_drop_ins_add() {
+    fn the_later_directory_wins_and_drop_ins_add() {
         let tree = tree(
             &[
                 (
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn wants_folders_are_merged_and_can_be_masked() {
+    fn wants_directories_are_merged_and_can_be_masked() {
         let tree = tree(
             &[],
             &[

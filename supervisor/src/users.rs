@@ -14,7 +14,7 @@ pub struct User {
     pub uid: u32,
     /// Its primary group's id.
     pub gid: u32,
-    /// Its home folder.
+    /// Its home directory.
     pub home: String,
     /// Its shell.
     pub shell: String,

@@ -367,7 +367,7 @@ fn a_masked_unit_is_not_started() {
         ("goal.target", "[Unit]\nWants=a.service"),
         ("a.service", "[Service]\nExecStart=sleep 1000"),
     ]);
-    let own = machine.folder.path().join("own-units");
+    let own = machine.directory.path().join("own-units");
     std::fs::create_dir(&own).unwrap();
     std::os::unix::fs::symlink("/dev/null", own.join("a.service")).unwrap();
     machine.boot("goal.target");

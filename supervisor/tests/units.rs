@@ -8,11 +8,11 @@ use supervisor::store::Store;
 use supervisor::unit::read::Warning;
 
 fn image() -> Store {
-    let folder = concat!(
+    let directory = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../overlay/usr/lib/systemd/system"
     );
-    Store::new(vec![PathBuf::from(folder)])
+    Store::new(vec![PathBuf::from(directory)])
 }
 
 /// Everything that the goal brings in, and the warnings on the way.

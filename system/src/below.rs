@@ -1,7 +1,7 @@
-//! Files below a folder, seen as by a program whose root it is: links stay inside, absolute ones and `..` too.
+//! Files below a directory, seen as by a program whose root it is: links stay inside, absolute ones and `..` too.
 //!
 //! Links are followed here rather than by `openat2`, which the kernels of boards may not have. Nobody is kept out by that:
-//! whoever can change the folder meanwhile can as well change what is read.
+//! whoever can change the directory meanwhile can as well change what is read.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 /// Links in one path, as many as the kernel follows.
 const MAX_LINKS: usize = 40;
 
-/// A folder that stands for `/`.
+/// A directory that stands for `/`.
 #[derive(Debug, Clone, Copy)]
 pub struct Below<'a> {
     root: &'a Path,
@@ -34,7 +34,7 @@ impl<'a> Below<'a> {
         Self::at(root, Path::new(""))
     }
 
-    /// The same with paths that begin at `base`, a folder below the root without links; absolute links still begin at the root.
+    /// The same with paths that begin at `base`, a directory below the root without links; absolute links still begin at the root.
     pub fn at(root: &'a Path, base: &'a Path) -> Self {
         Self { root, base }
     }
@@ -73,7 +73,7 @@ impl<'a> Below<'a> {
     /// A plain file's bytes, at most `limit` of them. Nothing else is opened: a pipe would wait for ever.
     ///
     /// # Errors
-    /// When it is not there, is a folder ([`ErrorKind::IsADirectory`]) or a device, or cannot be read.
+    /// When it is not there, is a directory ([`ErrorKind::IsADirectory`]) or a device, or cannot be read.
     pub fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         let path = self.resolve(path)?;
         let kind = fs::metadata(&path)?;
@@ -88,12 +88,12 @@ impl<'a> Below<'a> {
         Ok(bytes)
     }
 
-    /// The names in a folder, in byte order.
+    /// The names in a directory, in byte order.
     ///
     /// # Errors
     /// When it is not there, is none, or cannot be read.
-    pub fn names(&self, folder: &Path) -> io::Result<Vec<OsString>> {
-        let entries = fs::read_dir(self.resolve(folder)?)?;
+    pub fn names(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        let entries = fs::read_dir(self.resolve(directory)?)?;
         let mut names = entries
             .map(|entry| entry.map(|entry| entry.file_name()))
             .collect::<io::Result<Vec<_>>>()?;
@@ -137,14 +137,14 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    /// A folder with `root/etc/name` in it, and `secret` beside the root.
-    fn folder() -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let root = folder.path().join("root");
-        fs::create_dir_all(root.join("etc")).expect("making a folder");
+    /// A directory with `root/etc/name` in it, and `secret` beside the root.
+    fn directory() -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let root = directory.path().join("root");
+        fs::create_dir_all(root.join("etc")).expect("making a directory");
         fs::write(root.join("etc/name"), "inside").expect("writing");
-        fs::write(folder.path().join("secret"), "outside").expect("writing");
-        (folder, root)
+        fs::write(directory.path().join("secret"), "outside").expect("writing");
+        (directory, root)
     }
 
     fn text(root: &Path, path: &str) -> Result<String, ErrorKind> {
@@ -156,8 +156,8 @@ mod tests {
 
     #[test]
     fn links_stay_inside() {
-        let (folder, root) = folder();
-        let secret = folder.path().join("secret");
+        let (directory, root) = directory();
+        let secret = directory.path().join("secret");
         for (link, target, found) in [
             ("absolute", Path::new("/etc/name"), Ok("inside".into())),
             ("relative", Path::new("etc/name"), Ok("inside".into())),
@@ -177,10 +177,10 @@ mod tests {
             symlink(target, root.join(link)).expect("linking");
             assert_eq!(text(&root, link), found, "{link}");
         }
-        symlink("/etc", root.join("folder")).expect("linking");
-        assert_eq!(text(&root, "/folder/name"), Ok("inside".into()));
+        symlink("/etc", root.join("directory")).expect("linking");
+        assert_eq!(text(&root, "/directory/name"), Ok("inside".into()));
         assert_eq!(
-            text(&root, "/folder/../../secret"),
+            text(&root, "/directory/../../secret"),
             Err(ErrorKind::NotFound)
         );
         assert_eq!(text(&root, "../secret"), Err(ErrorKind::NotFound));
@@ -188,8 +188,8 @@ mod tests {
 
     #[test]
     fn absolute_links_begin_at_the_root_and_not_at_the_base() {
-        let (_folder, root) = folder();
-        fs::create_dir_all(root.join("data/etc")).expect("making a folder");
+        let (_directory, root) = directory();
+        fs::create_dir_all(root.join("data/etc")).expect("making a directory");
         symlink("/etc/name", root.join("data/link")).expect("linking");
         let below = Below::at(&root, Path::new("data"));
         assert_eq!(
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn circles_end_and_only_plain_files_are_read() {
-        let (_folder, root) = folder();
+        let (_directory, root) = directory();
         symlink("b", root.join("a")).expect("linking");
         symlink("/a", root.join("b")).expect("linking");
         assert_eq!(text(&root, "a"), Err(ErrorKind::Other));
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_link_that_leads_nowhere_is_named() {
-        let (_folder, root) = folder();
+        let (_directory, root) = directory();
         symlink("/not/there", root.join("etc/link")).expect("linking");
         symlink("gone", root.join("way")).expect("linking");
         let below = Below::new(&root);

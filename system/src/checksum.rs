@@ -41,9 +41,14 @@ pub fn listed<'a>(list: &'a str, name: &str) -> Option<&'a str> {
 /// `http://host/k3os-amd64.iso?x` that is `http://host/sha256sum-amd64.txt` and `k3os-amd64.iso`.
 pub fn list_of(url: &str) -> Option<(String, &str)> {
     let plain = url.split(['?', '#']).next().unwrap_or(url);
-    let (folder, name) = plain.rsplit_once('/')?;
-    let is_file = folder.contains("://") && !folder.ends_with('/') && !name.is_empty();
-    is_file.then(|| (format!("{folder}/sha256sum-{}.txt", architecture()), name))
+    let (directory, name) = plain.rsplit_once('/')?;
+    let is_file = directory.contains("://") && !directory.ends_with('/') && !name.is_empty();
+    is_file.then(|| {
+        (
+            format!("{directory}/sha256sum-{}.txt", architecture()),
+            name,
+        )
+    })
 }
 
 /// As in the names of a release's files.
@@ -63,8 +68,8 @@ mod tests {
 
     #[test]
     fn a_file_has_the_sum_that_its_list_says() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("abc");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("abc");
         std::fs::write(&path, "abc").unwrap();
         let list = format!(
             "{}  other\n{ABC}  abc\n{ABC} *binary\nnonsense\n",

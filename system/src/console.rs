@@ -227,9 +227,9 @@ mod tests {
 
     #[test]
     fn a_console_that_was_hung_up_is_opened_anew() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let (mut console, terminal) = console();
-        console.device = folder.path().join("tty");
+        console.device = directory.path().join("tty");
         fs::write(&console.device, "").unwrap();
         drop(terminal);
         console.line("one");

@@ -95,11 +95,11 @@ pub fn read(volume: &Volume, paths: &[&str], limit: u64) -> Result<BTreeMap<Stri
     unmounted.map(|()| files)
 }
 
-fn read_below(folder: &Path, paths: &[&str], limit: u64) -> Result<BTreeMap<String, Vec<u8>>> {
+fn read_below(directory: &Path, paths: &[&str], limit: u64) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     for path in paths {
         if let Some(bytes) =
-            read_plain(&folder.join(path), limit).with_context(|| format!("reading {path}"))?
+            read_plain(&directory.join(path), limit).with_context(|| format!("reading {path}"))?
         {
             files.insert((*path).to_owned(), bytes);
         }
@@ -140,12 +140,12 @@ mod tests {
 
     #[test]
     fn only_plain_files_are_read_and_not_endlessly() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("user-data"), "0123456789").unwrap();
-        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("meta-data")).unwrap();
-        fs::create_dir(folder.path().join("config")).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("user-data"), "0123456789").unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", directory.path().join("meta-data")).unwrap();
+        fs::create_dir(directory.path().join("config")).unwrap();
         let paths = ["user-data", "meta-data", "config", "user-data/x", "absent"];
-        let files = read_below(folder.path(), &paths, 4).unwrap();
+        let files = read_below(directory.path(), &paths, 4).unwrap();
         assert_eq!(files.len(), 1);
         assert_eq!(files["user-data"], b"0123");
     }

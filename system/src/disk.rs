@@ -92,11 +92,11 @@ pub fn open(path: &Path) -> Result<Disk> {
 
 /// The whole disk that a partition is on; `None` for what is no partition.
 pub fn disk_of(partition: &Path) -> Option<PathBuf> {
-    let folder = Path::new("/sys/class/block").join(kernel_name(partition));
-    if !folder.join("partition").exists() {
+    let directory = Path::new("/sys/class/block").join(kernel_name(partition));
+    if !directory.join("partition").exists() {
         return None;
     }
-    let disk = folder.canonicalize().ok()?;
+    let disk = directory.canonicalize().ok()?;
     Some(Path::new("/dev").join(disk.parent()?.file_name()?))
 }
 
@@ -135,21 +135,21 @@ pub fn partition_device(disk: &Path, number: u32) -> PathBuf {
 
 /// Reads one disk by its kernel name.
 fn read(name: &str) -> Result<Disk> {
-    let folder = Path::new("/sys/block").join(name);
-    let place = folder
+    let directory = Path::new("/sys/block").join(name);
+    let place = directory
         .canonicalize()
         .with_context(|| format!("looking for the disk {name}"))?;
     let device = Path::new("/dev").join(name.replace('!', "/"));
     Ok(Disk {
-        size: number(&folder.join("size")).unwrap_or(0) * SYSFS_SECTOR,
-        sector: number(&folder.join("queue/logical_block_size")).unwrap_or(SYSFS_SECTOR),
-        read_only: number(&folder.join("ro")) == Some(1),
-        model: first_text(&folder, &["device/model", "device/name"]),
-        serial: serial::of(&folder, &place),
+        size: number(&directory.join("size")).unwrap_or(0) * SYSFS_SECTOR,
+        sector: number(&directory.join("queue/logical_block_size")).unwrap_or(SYSFS_SECTOR),
+        read_only: number(&directory.join("ro")) == Some(1),
+        model: first_text(&directory, &["device/model", "device/name"]),
+        serial: serial::of(&directory, &place),
         bus: bus(&place.to_string_lossy()),
         links: links(&device),
-        held: is_held(&folder),
-        partitions: partitions(&folder),
+        held: is_held(&directory),
+        partitions: partitions(&directory),
         device,
     })
 }
@@ -158,12 +158,12 @@ fn partitions(disk: &Path) -> Vec<Partition> {
     let mut found: Vec<Partition> = children(disk)
         .into_iter()
         .filter_map(|name| {
-            let folder = disk.join(&name);
+            let directory = disk.join(&name);
             Some(Partition {
                 device: Path::new("/dev").join(&name),
-                number: u32::try_from(number(&folder.join("partition"))?).ok()?,
-                start: number(&folder.join("start"))? * SYSFS_SECTOR,
-                size: number(&folder.join("size"))? * SYSFS_SECTOR,
+                number: u32::try_from(number(&directory.join("partition"))?).ok()?,
+                start: number(&directory.join("start"))? * SYSFS_SECTOR,
+                size: number(&directory.join("size"))? * SYSFS_SECTOR,
             })
         })
         .collect();
@@ -172,7 +172,7 @@ fn partitions(disk: &Path) -> Vec<Partition> {
 }
 
 fn is_held(disk: &Path) -> bool {
-    let has_holder = |folder: &Path| !children(&folder.join("holders")).is_empty();
+    let has_holder = |directory: &Path| !children(&directory.join("holders")).is_empty();
     has_holder(disk)
         || children(disk)
             .iter()
@@ -184,10 +184,10 @@ fn links(device: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = ["by-id", "by-path"]
         .iter()
         .map(|kind| Path::new("/dev/disk").join(kind))
-        .flat_map(|folder| {
-            children(&folder)
+        .flat_map(|directory| {
+            children(&directory)
                 .into_iter()
-                .map(move |name| folder.join(name))
+                .map(move |name| directory.join(name))
         })
         .filter(|link| link.canonicalize().is_ok_and(|target| target == device))
         .collect();
@@ -220,8 +220,8 @@ fn kernel_name(device: &Path) -> String {
     name.to_string_lossy().replace('/', "!")
 }
 
-fn children(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+fn children(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect()
@@ -231,8 +231,8 @@ fn number(file: &Path) -> Option<u64> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
-fn first_text(folder: &Path, files: &[&str]) -> String {
-    let read = |file: &&str| fs::read_to_string(folder.join(file)).ok();
+fn first_text(directory: &Path, files: &[&str]) -> String {
+    let read = |file: &&str| fs::read_to_string(directory.join(file)).ok();
     let texts = files.iter().filter_map(read);
     texts
         .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))

@@ -1,4 +1,4 @@
-//! Files that are whole or untouched after a power cut: temporary file, fsync, rename, fsync of the folder.
+//! Files that are whole or untouched after a power cut: temporary file, fsync, rename, fsync of the directory.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -23,16 +23,16 @@ pub struct Content<'a> {
 
 /// Makes the file what it shall be. Returns whether anything changed; a file that is right already is not touched.
 ///
-/// Missing folders are made with mode 0755. The file is replaced, never written into, so a reader sees the old
+/// Missing directories are made with mode 0755. The file is replaced, never written into, so a reader sees the old
 /// one or the new one, and a symbolic link at its place is replaced too.
 ///
 /// # Errors
-/// When a folder or the file cannot be made. The old file is then still there, and no temporary one.
+/// When a directory or the file cannot be made. The old file is then still there, and no temporary one.
 pub fn write(content: &Content<'_>) -> Result<bool> {
-    write_in_folder(content, 0o755)
+    write_in_directory(content, 0o755)
 }
 
-/// As [`write`], for a file of this process's own: missing folders are closed to others when the file is.
+/// As [`write`], for a file of this process's own: missing directories are closed to others when the file is.
 ///
 /// # Errors
 /// As [`write`].
@@ -44,36 +44,37 @@ pub fn write_own(path: &Path, bytes: impl AsRef<[u8]>, mode: u32) -> Result<bool
         owner: (None, None),
     };
     let is_private = mode & 0o077 == 0;
-    write_in_folder(&content, if is_private { 0o700 } else { 0o755 })
+    write_in_directory(&content, if is_private { 0o700 } else { 0o755 })
 }
 
-fn write_in_folder(content: &Content<'_>, folder_mode: u32) -> Result<bool> {
+fn write_in_directory(content: &Content<'_>, directory_mode: u32) -> Result<bool> {
     if is_as_wanted(content) {
         return Ok(false);
     }
-    let folder = content.path.parent().unwrap_or(Path::new("/"));
+    let directory = content.path.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new()
         .recursive(true)
-        .mode(folder_mode)
-        .create(folder)
-        .with_context(|| format!("making the folder {}", folder.display()))?;
+        .mode(directory_mode)
+        .create(directory)
+        .with_context(|| format!("making the directory {}", directory.display()))?;
     let temporary = temporary_path(content.path);
     let result = fill(&temporary, content).and_then(|()| fs::rename(&temporary, content.path));
     if let Err(error) = result {
         let _ = fs::remove_file(&temporary);
         return Err(error).with_context(|| format!("writing {}", content.path.display()));
     }
-    sync_folder(folder).with_context(|| format!("writing {} to disk", folder.display()))?;
+    sync_directory(directory)
+        .with_context(|| format!("writing {} to disk", directory.display()))?;
     Ok(true)
 }
 
-/// Writes a folder's entries to disk: what was created, renamed or removed in it.
+/// Writes a directory's entries to disk: what was created, renamed or removed in it.
 ///
 /// # Errors
 /// When it cannot be opened or the disk fails.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder)?.sync_all() {
-        // Some file systems (those in memory, vfat) cannot sync a folder; there is nothing to be done then.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    match File::open(directory)?.sync_all() {
+        // Some file systems (those in memory, vfat) cannot sync a directory; there is nothing to be done then.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         result => result,
     }
@@ -134,8 +135,8 @@ mod tests {
 
     #[test]
     fn writes_once_and_then_leaves_the_file_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a/b/file");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a/b/file");
         assert!(write(&content(&path, b"one", 0o640)).unwrap());
         let first = fs::metadata(&path).unwrap();
         assert!(!write(&content(&path, b"one", 0o640)).unwrap());
@@ -145,21 +146,30 @@ mod tests {
     }
 
     #[test]
-    fn folders_of_secrets_are_closed_to_others() {
-        let folder = tempfile::tempdir().unwrap();
+    fn directories_of_secrets_are_closed_to_others() {
+        let directory = tempfile::tempdir().unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
-        let (key, crt) = (folder.path().join("a/b.key"), folder.path().join("c/d.crt"));
+        let (key, crt) = (
+            directory.path().join("a/b.key"),
+            directory.path().join("c/d.crt"),
+        );
         assert!(write_own(&key, "secret", 0o600).unwrap());
         assert!(write_own(&crt, "public", 0o644).unwrap());
         assert_eq!(fs::read_to_string(&key).unwrap(), "secret");
-        assert_eq!((mode(&key), mode(&folder.path().join("a"))), (0o600, 0o700));
-        assert_eq!((mode(&crt), mode(&folder.path().join("c"))), (0o644, 0o755));
+        assert_eq!(
+            (mode(&key), mode(&directory.path().join("a"))),
+            (0o600, 0o700)
+        );
+        assert_eq!(
+            (mode(&crt), mode(&directory.path().join("c"))),
+            (0o644, 0o755)
+        );
     }
 
     #[test]
     fn what_a_power_cut_left_behind_is_in_nobody_s_way() {
-        let folder = tempfile::tempdir().unwrap();
-        let temporary = folder.path().join(".f.tmp");
+        let directory = tempfile::tempdir().unwrap();
+        let temporary = directory.path().join(".f.tmp");
         fs::write(&temporary, "half").unwrap();
         fill(&temporary, &content(Path::new("f"), b"whole", 0o644)).unwrap();
         assert_eq!(fs::read(&temporary).unwrap(), b"whole");
@@ -167,8 +177,11 @@ mod tests {
 
     #[test]
     fn a_link_is_replaced_not_followed() {
-        let folder = tempfile::tempdir().unwrap();
-        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        let directory = tempfile::tempdir().unwrap();
+        let (target, link) = (
+            directory.path().join("target"),
+            directory.path().join("link"),
+        );
         fs::write(&target, "kept").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
         write(&content(&link, b"new", 0o644)).unwrap();
@@ -178,12 +191,12 @@ mod tests {
 
     #[test]
     fn a_failure_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("taken");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("taken");
         fs::create_dir(&path).unwrap();
         fs::write(path.join("inside"), "").unwrap();
         let error = write(&content(&path, b"x", 0o644)).unwrap_err();
         assert!(error.to_string().starts_with("writing "), "{error}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }

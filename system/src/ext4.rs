@@ -34,14 +34,19 @@ pub fn set_label(mounted_at: &Path, label: &str) -> Result<()> {
         "{}: {label:?} is no label of ext4",
         labelling()
     );
-    let folder = File::open(mounted_at).with_context(labelling)?;
+    let directory = File::open(mounted_at).with_context(labelling)?;
     let mut buffer = [0_u8; LABEL_BUFFER];
     for (to, from) in buffer.iter_mut().zip(label.bytes()) {
         *to = from;
     }
     // SAFETY: the descriptor is open, and the kernel reads at most 256 bytes of the buffer, which outlives the call.
-    let result =
-        unsafe { libc::ioctl(folder.as_raw_fd(), FS_IOC_SETFSLABEL as _, buffer.as_ptr()) };
+    let result = unsafe {
+        libc::ioctl(
+            directory.as_raw_fd(),
+            FS_IOC_SETFSLABEL as _,
+            buffer.as_ptr(),
+        )
+    };
     Errno::result(result).map(drop).with_context(labelling)
 }
 
@@ -52,8 +57,8 @@ pub fn set_label(mounted_at: &Path, label: &str) -> Result<()> {
 /// When the disk fails.
 pub fn settle(mounted_at: &Path) -> Result<()> {
     let settling = || format!("writing {} to disk", mounted_at.display());
-    let folder = File::open(mounted_at).with_context(settling)?;
-    nix::unistd::syncfs(&folder).with_context(settling)?;
+    let directory = File::open(mounted_at).with_context(settling)?;
+    nix::unistd::syncfs(&directory).with_context(settling)?;
     // Between the two calls nothing may end this process: nobody else would thaw the file system.
     let mut before = SigSet::empty();
     sigprocmask(
@@ -62,7 +67,7 @@ pub fn settle(mounted_at: &Path) -> Result<()> {
         Some(&mut before),
     )
     .with_context(settling)?;
-    let frozen = freeze_and_thaw(&folder);
+    let frozen = freeze_and_thaw(&directory);
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None).with_context(settling)?;
     match frozen {
         // Without the right to freeze, or frozen by somebody else, who syncs it as well.
@@ -71,12 +76,12 @@ pub fn settle(mounted_at: &Path) -> Result<()> {
     }
 }
 
-fn freeze_and_thaw(folder: &File) -> nix::Result<()> {
+fn freeze_and_thaw(directory: &File) -> nix::Result<()> {
     // SAFETY: the descriptor is open for both calls, and these requests use no pointer.
-    let frozen = unsafe { libc::ioctl(folder.as_raw_fd(), FIFREEZE as _, 0) };
+    let frozen = unsafe { libc::ioctl(directory.as_raw_fd(), FIFREEZE as _, 0) };
     Errno::result(frozen)?;
     // SAFETY: as above.
-    let thawed = unsafe { libc::ioctl(folder.as_raw_fd(), FITHAW as _, 0) };
+    let thawed = unsafe { libc::ioctl(directory.as_raw_fd(), FITHAW as _, 0) };
     Errno::result(thawed).map(drop)
 }
 

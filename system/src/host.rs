@@ -19,7 +19,7 @@ pub use machine::Machine;
 #[cfg(any(test, feature = "recording"))]
 pub use recording::{Action, Recording};
 
-/// What can only be looked at: every machine, and a folder that stands for one. Paths are absolute.
+/// What can only be looked at: every machine, and a directory that stands for one. Paths are absolute.
 pub trait Look {
     /// See [`Host::read`].
     ///
@@ -31,7 +31,7 @@ pub trait Look {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    fn list(&self, folder: &Path) -> Result<Vec<String>>;
+    fn list(&self, directory: &Path) -> Result<Vec<String>>;
 
     /// See [`Host::random`].
     ///
@@ -45,8 +45,8 @@ impl<H: Host + ?Sized> Look for H {
         Host::read(self, path)
     }
 
-    fn list(&self, folder: &Path) -> Result<Vec<String>> {
-        Host::list(self, folder)
+    fn list(&self, directory: &Path) -> Result<Vec<String>> {
+        Host::list(self, directory)
     }
 
     fn random(&self, buffer: &mut [u8]) -> Result<()> {
@@ -60,9 +60,9 @@ impl Look for Below<'_> {
             .with_context(|| format!("reading {}", path.display()))
     }
 
-    fn list(&self, folder: &Path) -> Result<Vec<String>> {
-        let names = present(Below::names(self, folder));
-        let names = names.with_context(|| format!("reading {}", folder.display()))?;
+    fn list(&self, directory: &Path) -> Result<Vec<String>> {
+        let names = present(Below::names(self, directory));
+        let names = names.with_context(|| format!("reading {}", directory.display()))?;
         let text = |name: &OsString| name.to_string_lossy().into_owned();
         Ok(names.unwrap_or_default().iter().map(text).collect())
     }
@@ -88,11 +88,11 @@ pub trait Host {
     /// When it is there and cannot be read.
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>>;
 
-    /// The names in a folder, sorted; none when no such directory.
+    /// The names in a directory, sorted; none when no such directory.
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    fn list(&self, folder: &Path) -> Result<Vec<String>>;
+    fn list(&self, directory: &Path) -> Result<Vec<String>>;
 
     /// Makes a file what it shall be, see [`crate::durable::write`]. Returns whether that changed anything.
     ///

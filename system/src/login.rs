@@ -112,8 +112,8 @@ mod tests {
 
     #[test]
     fn the_checking_program_gets_user_and_password_and_its_status_decides() {
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("checker");
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("checker");
         let script =
             "#!/bin/sh\n[ \"$1 $2\" = 'rancher nonull' ] && [ \"$(tr -d '\\0')\" = right ]\n";
         fs::write(&program, script).unwrap();

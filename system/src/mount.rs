@@ -1,4 +1,4 @@
-//! Mounting, moving and unmounting, with errors that name the device and the folder.
+//! Mounting, moving and unmounting, with errors that name the device and the directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub use nix::mount::MsFlags as Flags;
 pub struct Mount {
     /// The device, or the name that `/proc/mounts` shows for a virtual file system.
     pub source: PathBuf,
-    /// The folder it appears on; made when it is missing.
+    /// The directory it appears on; made when it is missing.
     pub target: PathBuf,
     /// The file system's type as the kernel names it; empty for a bind mount.
     pub fstype: &'static str,
@@ -54,7 +54,7 @@ impl Mount {
         }
     }
 
-    /// `source`, a folder or file that exists, seen again at `target`.
+    /// `source`, a directory or file that exists, seen again at `target`.
     pub fn bind(source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
         Self {
             source: source.into(),
@@ -71,14 +71,14 @@ impl Mount {
         self
     }
 
-    /// Mounts it, making the target folder when it is missing.
+    /// Mounts it, making the target directory when it is missing.
     ///
     /// # Errors
     /// What the kernel answers, with source, type and target named.
     pub fn perform(&self) -> Result<()> {
         if !self.target.exists() {
             fs::create_dir_all(&self.target)
-                .with_context(|| format!("making the folder {}", self.target.display()))?;
+                .with_context(|| format!("making the directory {}", self.target.display()))?;
         }
         let fstype = (!self.fstype.is_empty()).then_some(self.fstype);
         let options = (!self.options.is_empty()).then_some(self.options.as_str());
@@ -140,7 +140,7 @@ pub fn remount_writable(target: &Path) -> Result<()> {
         .with_context(|| format!("remounting {} writable", target.display()))
 }
 
-/// Moves a whole mount tree to another folder.
+/// Moves a whole mount tree to another directory.
 ///
 /// # Errors
 /// What the kernel answers.

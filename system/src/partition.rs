@@ -151,11 +151,11 @@ pub fn grow_ext4(device: &Path, mounted_at: &Path, bytes: u64) -> Result<bool> {
     if wanted <= blocks {
         return Ok(false);
     }
-    let folder = File::open(mounted_at).with_context(growing)?;
+    let directory = File::open(mounted_at).with_context(growing)?;
     // SAFETY: the request takes a pointer to a 64-bit count of blocks, which outlives the call.
     let result = unsafe {
         libc::ioctl(
-            folder.as_raw_fd(),
+            directory.as_raw_fd(),
             EXT4_IOC_RESIZE_FS as _,
             &raw const wanted,
         )

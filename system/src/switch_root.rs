@@ -9,7 +9,7 @@ use nix::unistd::{chdir, chroot, pivot_root};
 
 use crate::mount::{Flags, move_to, propagate, unmount_lazily};
 
-/// The folder of the new root on which the old one lies for a moment.
+/// The directory of the new root on which the old one lies for a moment.
 const OLD_ROOT: &str = "mnt";
 
 /// Makes `new_root`, a mount point, the root of this process, moving these mounts (paths below `/`) into it and
@@ -46,7 +46,7 @@ fn carry(new_root: &Path, mounts: &[&str]) -> Result<()> {
     for mount in mounts {
         let target = new_root.join(mount.trim_start_matches('/'));
         fs::create_dir_all(&target)
-            .with_context(|| format!("making the folder {}", target.display()))?;
+            .with_context(|| format!("making the directory {}", target.display()))?;
         move_to(Path::new(mount), &target)?;
     }
     Ok(())
@@ -59,8 +59,8 @@ fn empty_initramfs() {
     }
 }
 
-fn delete_below(folder: &Path, device: u64) {
-    let Ok(entries) = fs::read_dir(folder) else {
+fn delete_below(directory: &Path, device: u64) {
+    let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
     for path in entries.flatten().map(|entry| entry.path()) {

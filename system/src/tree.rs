@@ -1,4 +1,4 @@
-//! Copying folders with what belongs to their files: mode, owner and links.
+//! Copying directories with what belongs to their files: mode, owner and links.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
@@ -7,12 +7,12 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 /// Copies everything below `from` into `to`, which is made when missing. What is in `to` already stays as it is, so a
-/// template can be laid under a folder that is in use. Special files are left out.
+/// template can be laid under a directory that is in use. Special files are left out.
 ///
 /// # Errors
 /// The first file that cannot be copied.
 pub fn copy_missing(from: &Path, to: &Path) -> Result<()> {
-    make_folder_like(from, to)?;
+    make_directory_like(from, to)?;
     let entries = fs::read_dir(from).with_context(|| format!("reading {}", from.display()))?;
     for entry in entries {
         let entry = entry.with_context(|| format!("reading {}", from.display()))?;
@@ -22,14 +22,14 @@ pub fn copy_missing(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The same for a single file; missing folders above it are made.
+/// The same for a single file; missing directories above it are made.
 ///
 /// # Errors
 /// When it cannot be copied.
 pub fn copy_missing_file(from: &Path, to: &Path) -> Result<()> {
-    let folder = to.parent().unwrap_or(to);
-    fs::create_dir_all(folder)
-        .with_context(|| format!("making the folder {}", folder.display()))?;
+    let directory = to.parent().unwrap_or(to);
+    fs::create_dir_all(directory)
+        .with_context(|| format!("making the directory {}", directory.display()))?;
     copy_entry(from, to)
 }
 
@@ -37,7 +37,7 @@ fn copy_entry(from: &Path, to: &Path) -> Result<()> {
     let meta = fs::symlink_metadata(from).with_context(|| format!("reading {}", from.display()))?;
     let exists = fs::symlink_metadata(to).is_ok();
     if meta.is_dir() {
-        // A link in place of a folder is the user's choice (say, /var/lib/x on another disk).
+        // A link in place of a directory is the user's choice (say, /var/lib/x on another disk).
         return if exists && !to.is_dir() {
             Ok(())
         } else {
@@ -64,15 +64,15 @@ fn copy_leaf(from: &Path, to: &Path, meta: &fs::Metadata) -> Result<()> {
     Ok(())
 }
 
-fn make_folder_like(from: &Path, to: &Path) -> Result<()> {
+fn make_directory_like(from: &Path, to: &Path) -> Result<()> {
     let meta = fs::metadata(from).with_context(|| format!("reading {}", from.display()))?;
     if !meta.is_dir() {
-        bail!("copying {}: it is not a folder", from.display());
+        bail!("copying {}: it is not a directory", from.display());
     }
     if to.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(to).with_context(|| format!("making the folder {}", to.display()))?;
+    fs::create_dir_all(to).with_context(|| format!("making the directory {}", to.display()))?;
     chown(to, Some(meta.uid()), Some(meta.gid()))
         .with_context(|| format!("setting the owner of {}", to.display()))?;
     fs::set_permissions(to, fs::Permissions::from_mode(meta.mode()))

@@ -44,11 +44,11 @@ fn parse(stat: &str) -> Option<(u32, Option<(u32, u32)>)> {
     Some((parent, (number != 0).then_some((major, minor))))
 }
 
-/// A terminal of hardware has a folder in sysfs.
+/// A terminal of hardware has a directory in sysfs.
 fn name((major, minor): (u32, u32)) -> Option<String> {
     let link = Path::new("/sys/dev/char").join(format!("{major}:{minor}"));
-    let folder = fs::read_link(link).ok()?;
-    Some(folder.file_name()?.to_string_lossy().into_owned())
+    let directory = fs::read_link(link).ok()?;
+    Some(directory.file_name()?.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the files of a file system take, by folder: a bounded `du`.
+//! What the files of a file system take, by directory: a bounded `du`.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, DirEntry, Metadata};
@@ -12,13 +12,13 @@ const LARGE_FILE: u64 = 1 << 20;
 /// Where a search ends, whatever is left.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// So many files and folders were looked at.
+    /// So many files and directories were looked at.
     pub entries: usize,
     /// So much time is over.
     pub time: Duration,
 }
 
-/// Folders and large files, and what they take with all that is in them.
+/// Directories and large files, and what they take with all that is in them.
 #[derive(Debug, Default)]
 pub struct Usage {
     items: Vec<Item>,
@@ -33,10 +33,10 @@ struct Item {
 }
 
 impl Usage {
-    /// Adds up what lies in these folders, from the top down, as far as the limits allow.
+    /// Adds up what lies in these directories, from the top down, as far as the limits allow.
     ///
-    /// Stays on the file system of the first folder; what was removed meanwhile or cannot be read counts nothing. A file
-    /// with several names, and a folder that is mounted a second time, count once.
+    /// Stays on the file system of the first directory; what was removed meanwhile or cannot be read counts nothing. A file
+    /// with several names, and a directory that is mounted a second time, count once.
     pub fn collect(roots: &[PathBuf], limits: Limits) -> Self {
         let Some(device) = roots.first().and_then(|root| fs::metadata(root).ok()) else {
             return Self::default();
@@ -50,13 +50,13 @@ impl Usage {
             end: Instant::now() + limits.time,
         };
         roots.iter().for_each(|root| search.begin(root));
-        while let Some(folder) = search.open.pop_front()
-            && search.look_into(folder)
+        while let Some(directory) = search.open.pop_front()
+            && search.look_into(directory)
         {}
         search.usage
     }
 
-    /// Adds a folder or file that takes nothing yet; returns its number, which is larger than its parent's.
+    /// Adds a directory or file that takes nothing yet; returns its number, which is larger than its parent's.
     pub fn add(&mut self, parent: Option<usize>, name: PathBuf) -> usize {
         self.items.push(Item {
             parent,
@@ -75,7 +75,7 @@ impl Usage {
         }
     }
 
-    /// The folders that were begun with.
+    /// The directories that were begun with.
     pub fn roots(&self) -> impl Iterator<Item = usize> {
         (0..self.items.len()).filter(|item| self.is_root(*item))
     }
@@ -85,9 +85,9 @@ impl Usage {
         self.parent(item).is_none()
     }
 
-    /// The items directly in a folder.
-    pub fn children(&self, folder: usize) -> impl Iterator<Item = usize> {
-        (folder..self.items.len()).filter(move |item| self.parent(*item) == Some(folder))
+    /// The items directly in a directory.
+    pub fn children(&self, directory: usize) -> impl Iterator<Item = usize> {
+        (directory..self.items.len()).filter(move |item| self.parent(*item) == Some(directory))
     }
 
     /// What an item takes with all that is in it, in bytes.
@@ -114,7 +114,7 @@ impl Usage {
 struct Search {
     usage: Usage,
     device: u64,
-    /// Inodes of folders, and of files with several names.
+    /// Inodes of directories, and of files with several names.
     seen: HashSet<u64>,
     open: VecDeque<usize>,
     left: usize,
@@ -134,19 +134,21 @@ impl Search {
     }
 
     /// Returns whether there is time for more.
-    fn look_into(&mut self, folder: usize) -> bool {
-        let entries = fs::read_dir(self.usage.path(folder)).into_iter().flatten();
+    fn look_into(&mut self, directory: usize) -> bool {
+        let entries = fs::read_dir(self.usage.path(directory))
+            .into_iter()
+            .flatten();
         for entry in entries.flatten() {
             if self.left == 0 || Instant::now() >= self.end {
                 return false;
             }
             self.left -= 1;
-            self.take(folder, &entry);
+            self.take(directory, &entry);
         }
         true
     }
 
-    fn take(&mut self, folder: usize, entry: &DirEntry) {
+    fn take(&mut self, directory: usize, entry: &DirEntry) {
         let Some(meta) = entry.metadata().ok().filter(|meta| self.counts(meta)) else {
             return;
         };
@@ -154,10 +156,10 @@ impl Search {
         // file system's own are.
         let bytes = meta.blocks() * 512;
         if !meta.is_dir() && bytes < LARGE_FILE {
-            self.usage.grow(folder, bytes);
+            self.usage.grow(directory, bytes);
             return;
         }
-        let item = self.usage.add(Some(folder), entry.file_name().into());
+        let item = self.usage.add(Some(directory), entry.file_name().into());
         self.usage.grow(item, bytes);
         if meta.is_dir() {
             self.open.push_back(item);
@@ -186,9 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn folders_take_what_is_in_them_and_links_count_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let (deep, root) = (folder.path().join("a/b"), folder.path().to_path_buf());
+    fn directories_take_what_is_in_them_and_links_count_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let (deep, root) = (directory.path().join("a/b"), directory.path().to_path_buf());
         fs::create_dir_all(&deep).unwrap();
         fs::write(deep.join("large"), vec![1; 2 << 20]).unwrap();
         fs::write(deep.join("small"), "x").unwrap();
@@ -204,26 +206,30 @@ mod tests {
 
     #[test]
     fn other_file_systems_are_left_out() {
-        let folder = tempfile::tempdir().unwrap();
-        let roots = [folder.path().to_path_buf(), "/proc".into(), "/none".into()];
+        let directory = tempfile::tempdir().unwrap();
+        let roots = [
+            directory.path().to_path_buf(),
+            "/proc".into(),
+            "/none".into(),
+        ];
         let usage = Usage::collect(&roots, ALL);
         assert_eq!(usage.roots().count(), 1);
     }
 
     #[test]
     fn the_limits_end_it_and_what_is_near_the_top_is_seen_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let top = folder.path().join("top");
+        let directory = tempfile::tempdir().unwrap();
+        let top = directory.path().join("top");
         fs::create_dir_all(top.join("below")).unwrap();
         let limits = Limits { entries: 1, ..ALL };
-        let usage = Usage::collect(&[folder.path().to_path_buf()], limits);
+        let usage = Usage::collect(&[directory.path().to_path_buf()], limits);
         assert!(bytes_of(&usage, &top).is_some());
         assert_eq!(bytes_of(&usage, &top.join("below")), None);
         let no_time = Limits {
             time: Duration::ZERO,
             ..ALL
         };
-        let usage = Usage::collect(&[folder.path().to_path_buf()], no_time);
+        let usage = Usage::collect(&[directory.path().to_path_buf()], no_time);
         assert_eq!(bytes_of(&usage, &top), None);
     }
 }

@@ -91,7 +91,7 @@ fn children_are_prepared_executed_and_reaped() {
     let output = run(&limited).1;
     assert_eq!(output, "99\n0077\nSigBlk:\t0000000000000000\nleader\n");
 
-    // Nothing of the parent's leaks: 0–2 and the folder that ls itself opens.
+    // Nothing of the parent's leaks: 0–2 and the directory that ls itself opens.
     let _leak = File::open("/proc/self/status").unwrap();
     assert_eq!(run(&shell("ls /proc/self/fd | wc -l")).1.trim(), "4");
 }

@@ -6,7 +6,7 @@ use crate::record::Kept;
 
 /// Where the running system's data lie, from the file system's root.
 const DATA: &str = "k3os/data";
-/// Folders that the running system has as well, and that persist.
+/// Directories that the running system has as well, and that persist.
 const SAME: [&str; 4] = ["home", "opt", "root", "var"];
 /// Where everything else goes, below the data.
 const OTHERS: &str = "var/kept";
@@ -44,8 +44,12 @@ pub fn destination(path: &Path) -> Result<Kept, String> {
         ));
     }
     let from: PathBuf = parts.iter().collect();
-    let never = NEVER.iter().any(|folder| from.starts_with(folder));
-    if never || TOO_MUCH.iter().any(|folder| from == Path::new(folder)) {
+    let never = NEVER.iter().any(|directory| from.starts_with(directory));
+    if never
+        || TOO_MUCH
+            .iter()
+            .any(|directory| from == Path::new(directory))
+    {
         return Err(format!(
             "/{} as a whole cannot be carried over; name what you need of it",
             from.display()
@@ -60,7 +64,7 @@ fn below_data(from: &Path) -> PathBuf {
         // There it is a link to /var/local.
         return Path::new("var/local").join(rest);
     }
-    if SAME.iter().any(|folder| from.starts_with(folder)) {
+    if SAME.iter().any(|directory| from.starts_with(directory)) {
         return from.to_path_buf();
     }
     Path::new(OTHERS).join(from)

@@ -22,6 +22,6 @@ pub use step::{Step, give_back, remove, take};
 pub use tree::Tree;
 
 /// Everything that a takeover leaves on the disk, from the file system's root.
-pub const FOLDER: &str = "k3os/takeover";
+pub const DIRECTORY: &str = "k3os/takeover";
 /// The other system's files, once they are moved.
 pub const OLD_ROOT: &str = "k3os/takeover/old-root";

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use system::durable::{self, sync_folder};
+use system::durable::{self, sync_directory};
 
 /// Where the loader's own files are kept, from the file system's root.
 pub(crate) const SAVED: &str = "k3os/takeover/loader";
@@ -17,19 +17,19 @@ const FILES: [&str; 2] = ["grubenv", "grub.cfg"];
 /// How each of our menus begins.
 const MARK: &str = "# Written by the k3OS installer.";
 
-/// Whether the menu in a loader's folder is one of ours.
-pub fn is_ours(folder: &Path) -> bool {
-    fs::read(folder.join("grub.cfg")).is_ok_and(|menu| menu.starts_with(MARK.as_bytes()))
+/// Whether the menu in a loader's directory is one of ours.
+pub fn is_ours(directory: &Path) -> bool {
+    fs::read(directory.join("grub.cfg")).is_ok_and(|menu| menu.starts_with(MARK.as_bytes()))
 }
 
 /// Keeps the loader's files aside. One that was there before (of a takeover that was undone) goes.
 ///
 /// # Errors
 /// When they cannot be read or written.
-pub fn save(root: &Path, folder: &Path) -> Result<()> {
+pub fn save(root: &Path, directory: &Path) -> Result<()> {
     for name in FILES {
         let saved = root.join(SAVED).join(name);
-        if !copy(&root.join(folder).join(name), &saved)? {
+        if !copy(&root.join(directory).join(name), &saved)? {
             delete(&saved)?;
         }
     }
@@ -37,9 +37,9 @@ pub fn save(root: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Puts them back.
-pub(crate) fn restore(root: &Path, folder: &Path) -> Result<()> {
+pub(crate) fn restore(root: &Path, directory: &Path) -> Result<()> {
     for name in FILES {
-        let place = root.join(folder).join(name);
+        let place = root.join(directory).join(name);
         if !copy(&root.join(SAVED).join(name), &place)? {
             delete(&place)?;
         }
@@ -48,8 +48,8 @@ pub(crate) fn restore(root: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Gives the loader the menu of every installed disk, if that is still there to be given.
-pub(crate) fn make_final(root: &Path, folder: &Path) -> Result<()> {
-    copy(&root.join(FINAL), &root.join(folder).join("grub.cfg")).map(drop)
+pub(crate) fn make_final(root: &Path, directory: &Path) -> Result<()> {
+    copy(&root.join(FINAL), &root.join(directory).join("grub.cfg")).map(drop)
 }
 
 /// Copies a file with mode and owner. Tells whether there is one.
@@ -73,7 +73,7 @@ fn copy(from: &Path, to: &Path) -> Result<bool> {
 fn delete(path: &Path) -> Result<()> {
     let removing = || format!("removing {}", path.display());
     match fs::remove_file(path) {
-        Ok(()) => sync_folder(path.parent().unwrap_or(path)).with_context(removing),
+        Ok(()) => sync_directory(path.parent().unwrap_or(path)).with_context(removing),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).with_context(removing),
     }

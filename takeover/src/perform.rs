@@ -66,9 +66,9 @@ pub(crate) fn perform(
             record.write(root)
         }
         Step::Parents { from, to } => make_parents(root, from, to),
-        Step::Folder(path) => make_folder(&root.join(path)),
+        Step::Directory(path) => make_directory(&root.join(path)),
         Step::Move { from, to } => rename(&root.join(from), &root.join(to)),
-        Step::RemoveFolder(path) => {
+        Step::RemoveDirectory(path) => {
             let path = root.join(path);
             fs::remove_dir(&path).with_context(|| format!("removing {}", path.display()))
         }
@@ -80,7 +80,7 @@ pub(crate) fn perform(
     }
 }
 
-fn make_folder(path: &Path) -> Result<()> {
+fn make_directory(path: &Path) -> Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -93,38 +93,38 @@ fn make_parents(root: &Path, from: &Path, to: &Path) -> Result<()> {
     let outer = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
     let is_some = |path: &PathBuf| !path.as_os_str().is_empty();
     let mut pairs = Vec::new();
-    let (mut like, mut folder) = (outer(from), outer(to));
-    while is_some(&folder) {
+    let (mut like, mut directory) = (outer(from), outer(to));
+    while is_some(&directory) {
         let counterpart = Some(root.join(&like)).filter(|_| is_some(&like));
-        pairs.push((counterpart, root.join(&folder)));
-        (like, folder) = (outer(&like), outer(&folder));
+        pairs.push((counterpart, root.join(&directory)));
+        (like, directory) = (outer(&like), outer(&directory));
     }
     pairs
         .iter()
         .rev()
-        .filter(|(_, folder)| !folder.is_dir())
-        .try_for_each(|(like, folder)| make_like(like.as_deref(), folder))
+        .filter(|(_, directory)| !directory.is_dir())
+        .try_for_each(|(like, directory)| make_like(like.as_deref(), directory))
 }
 
-fn make_like(like: Option<&Path>, folder: &Path) -> Result<()> {
-    let making = || format!("making {}", folder.display());
+fn make_like(like: Option<&Path>, directory: &Path) -> Result<()> {
+    let making = || format!("making {}", directory.display());
     let meta = like.and_then(|like| fs::metadata(like).ok());
     let mode = meta.as_ref().map_or(0o755, |meta| meta.mode() & 0o7777);
-    // With its owner before its mode, and with its mode before its name: a cut must not leave a folder that is too open.
+    // With its owner before its mode, and with its mode before its name: a cut must not leave a directory that is too open.
     fs::DirBuilder::new()
         .mode(0o700)
-        .create(folder)
+        .create(directory)
         .with_context(making)?;
     if let Some(meta) = meta {
-        chown(folder, Some(meta.uid()), Some(meta.gid())).with_context(making)?;
+        chown(directory, Some(meta.uid()), Some(meta.gid())).with_context(making)?;
     }
-    fs::set_permissions(folder, fs::Permissions::from_mode(mode)).with_context(making)
+    fs::set_permissions(directory, fs::Permissions::from_mode(mode)).with_context(making)
 }
 
 /// rename(2) would silently replace a file.
 fn rename(from: &Path, to: &Path) -> Result<()> {
-    let is_empty_folder = fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_none());
-    if fs::symlink_metadata(to).is_ok() && !is_empty_folder {
+    let is_empty_directory = fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_none());
+    if fs::symlink_metadata(to).is_ok() && !is_empty_directory {
         bail!(
             "moving {}: {} is there already; rename one of them",
             from.display(),

@@ -48,7 +48,7 @@ pub struct Record {
     pub uuid: String,
     /// The file system's label before.
     pub label: String,
-    /// The folder of GRUB's menu, from the file system's root: `boot/grub` or `boot/grub2`.
+    /// The directory of GRUB's menu, from the file system's root: `boot/grub` or `boot/grub2`.
     pub loader: PathBuf,
     /// What is carried over.
     pub keep: Vec<Kept>,

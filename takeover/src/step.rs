@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::record::{PATH, Phase, Record};
 use crate::tree::Tree;
-use crate::{FOLDER, OLD_ROOT, STATE_LABEL};
+use crate::{DIRECTORY, OLD_ROOT, STATE_LABEL};
 
 /// What stays at the root: ours, the loader's (see [`LOADERS`]) and the file system's own.
 const STAYS: [&str; 3] = ["k3os", "boot", "lost+found"];
@@ -19,24 +19,24 @@ const LOADERS: [&str; 2] = ["grub", "grub2"];
 pub enum Step {
     /// Write down how far it has come.
     Phase(Phase),
-    /// Make the folders above `to`, each with mode and owner of the one above `from` that has the same name.
+    /// Make the directories above `to`, each with mode and owner of the one above `from` that has the same name.
     Parents {
-        /// Where the folders' modes and owners come from.
+        /// Where the directories' modes and owners come from.
         from: PathBuf,
         /// What they are made for.
         to: PathBuf,
     },
-    /// Make a folder that only root may look into.
-    Folder(PathBuf),
-    /// Rename; there must be nothing at the new place but perhaps an empty folder.
+    /// Make a directory that only root may look into.
+    Directory(PathBuf),
+    /// Rename; there must be nothing at the new place but perhaps an empty directory.
     Move {
         /// Where it is.
         from: PathBuf,
         /// Where it will be.
         to: PathBuf,
     },
-    /// Remove a folder, which is empty.
-    RemoveFolder(PathBuf),
+    /// Remove a directory, which is empty.
+    RemoveDirectory(PathBuf),
     /// Label the file system.
     Label(String),
     /// Put the menu and environment block back that GRUB had.
@@ -56,10 +56,10 @@ pub enum Step {
 pub fn take(record: &Record, tree: &Tree) -> Result<Vec<Step>> {
     let mut steps = keep(record, tree)?;
     let (old_root, old_boot) = (Path::new(OLD_ROOT), Path::new(OLD_ROOT).join("boot"));
-    steps.push(Step::Folder(old_root.to_path_buf()));
+    steps.push(Step::Directory(old_root.to_path_buf()));
     steps.extend(moves(Path::new(""), old_root, &tree.root, &STAYS));
     if tree.boot.iter().any(|name| !is_among(name, &LOADERS)) {
-        steps.push(Step::Folder(old_boot.clone()));
+        steps.push(Step::Directory(old_boot.clone()));
         steps.extend(moves(Path::new("boot"), &old_boot, &tree.boot, &LOADERS));
     }
     if tree.label != STATE_LABEL {
@@ -101,11 +101,11 @@ pub fn give_back(record: &Record, tree: &Tree) -> Vec<Step> {
     let mut steps = vec![Step::Phase(Phase::Undoing)];
     if let Some(names) = &tree.old_boot {
         steps.extend(moves(&old_boot, Path::new("boot"), names, &[]));
-        steps.push(Step::RemoveFolder(old_boot));
+        steps.push(Step::RemoveDirectory(old_boot));
     }
     if let Some(names) = &tree.old_root {
         steps.extend(moves(old_root, Path::new(""), names, &["boot"]));
-        steps.push(Step::RemoveFolder(old_root.to_path_buf()));
+        steps.push(Step::RemoveDirectory(old_root.to_path_buf()));
     }
     for (kept, place) in record.keep.iter().zip(&tree.kept).rev() {
         if place.to && !place.from {
@@ -136,7 +136,7 @@ pub fn remove(_: &Record) -> Vec<Step> {
         Step::Delete(OLD_ROOT.into()),
         Step::Delete(crate::loader::SAVED.into()),
         Step::Delete(PATH.into()),
-        Step::Delete(FOLDER.into()),
+        Step::Delete(DIRECTORY.into()),
     ]
 }
 

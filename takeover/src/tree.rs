@@ -15,7 +15,7 @@ use crate::{OLD_ROOT, perform::Volume};
 pub struct Place {
     /// Something is where the other system has it.
     pub from: bool,
-    /// Something other than an empty folder is where k3OS has it.
+    /// Something other than an empty directory is where k3OS has it.
     pub to: bool,
 }
 
@@ -26,7 +26,7 @@ pub struct Tree {
     pub root: Vec<OsString>,
     /// What `boot` holds.
     pub boot: Vec<OsString>,
-    /// What the folder of moved files holds; `None` when no such directory.
+    /// What the directory of moved files holds; `None` when no such directory.
     pub old_root: Option<Vec<OsString>>,
     /// What its `boot` holds; `None` when no such directory.
     pub old_boot: Option<Vec<OsString>>,
@@ -42,11 +42,11 @@ impl Tree {
     /// Looks.
     ///
     /// # Errors
-    /// When a folder cannot be read.
+    /// When a directory cannot be read.
     pub fn read(root: &Path, record: &Record, volume: &dyn Volume) -> Result<Self> {
         let old_root = root.join(OLD_ROOT);
         Ok(Self {
-            root: names(root)?.context("the file system has no root folder")?,
+            root: names(root)?.context("the file system has no root directory")?,
             boot: names(&root.join("boot"))?.unwrap_or_default(),
             old_boot: names(&old_root.join("boot"))?,
             old_root: names(&old_root)?,
@@ -59,22 +59,22 @@ impl Tree {
 
 fn place(root: &Path, kept: &Kept) -> Place {
     let to = root.join(&kept.to);
-    let is_empty_folder = names(&to).is_ok_and(|names| names.is_some_and(|n| n.is_empty()));
+    let is_empty_directory = names(&to).is_ok_and(|names| names.is_some_and(|n| n.is_empty()));
     Place {
         from: fs::symlink_metadata(root.join(&kept.from)).is_ok(),
-        to: fs::symlink_metadata(to).is_ok() && !is_empty_folder,
+        to: fs::symlink_metadata(to).is_ok() && !is_empty_directory,
     }
 }
 
-/// The sorted names in a folder; `None` when there is no folder. A link to one is none.
-fn names(folder: &Path) -> Result<Option<Vec<OsString>>> {
-    let is_folder = fs::symlink_metadata(folder).is_ok_and(|meta| meta.is_dir());
-    if !is_folder {
+/// The sorted names in a directory; `None` when there is no directory. A link to one is none.
+fn names(directory: &Path) -> Result<Option<Vec<OsString>>> {
+    let is_directory = fs::symlink_metadata(directory).is_ok_and(|meta| meta.is_dir());
+    if !is_directory {
         return Ok(None);
     }
-    let reading = || format!("reading {}", folder.display());
+    let reading = || format!("reading {}", directory.display());
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).with_context(reading)? {
+    for entry in fs::read_dir(directory).with_context(reading)? {
         match entry {
             Ok(entry) => names.push(entry.file_name()),
             Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -33,7 +33,7 @@ use sizes::Sizes;
 /// What to measure.
 #[derive(Debug)]
 pub struct Options {
-    /// The artefacts' folder.
+    /// The artefacts' directory.
     pub artifacts: PathBuf,
     /// How many boots of each machine; the report has the median of each number.
     pub boots: usize,

@@ -39,7 +39,7 @@ struct RunArguments {
     /// Everything, not only the sample that tells most for its time
     #[arg(long)]
     all: bool,
-    /// The folder that `make image` filled
+    /// The directory that `make image` filled
     #[arg(long, default_value = "dist/artifacts")]
     artifacts: PathBuf,
     /// Where the consoles' output goes
@@ -55,7 +55,7 @@ struct RunArguments {
 
 #[derive(Debug, Args)]
 struct VmArguments {
-    /// The folder that `make image` filled
+    /// The directory that `make image` filled
     #[arg(long, default_value = "dist/artifacts")]
     artifacts: PathBuf,
     /// End with the machine once the node is Ready
@@ -74,7 +74,7 @@ struct VmArguments {
 
 #[derive(Debug, Args)]
 struct BenchArguments {
-    /// The folder that `make image` filled
+    /// The directory that `make image` filled
     #[arg(long, default_value = "dist/artifacts")]
     artifacts: PathBuf,
     /// How many boots of each machine; the table has medians

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::release::Release;
 use crate::tool::{self, text};
 
-/// The folder of the persistent data on the state partition.
+/// The directory of the persistent data on the state partition.
 const DATA: &str = "k3os/data";
 
 /// What a state disk holds before its first boot.

@@ -10,7 +10,7 @@ use crate::machine::Boot;
 use crate::processor::Processor;
 use crate::tool::{self, text};
 
-/// The folder that `make image` fills.
+/// The directory that `make image` fills.
 #[derive(Clone, Debug)]
 pub struct Artifacts {
     dir: PathBuf,
@@ -85,7 +85,7 @@ impl Artifacts {
                 "-osirrox", "on", "-indev", &iso, "-extract", "/k3os", &target,
             ],
         )?;
-        // The ISO's files are read-only, and a folder like that could not be removed again.
+        // The ISO's files are read-only, and a directory like that could not be removed again.
         tool::run("chmod", ["-R", "u+w", &target])?;
         Release::find(&tree)
     }
@@ -133,7 +133,7 @@ impl Release {
         }
     }
 
-    /// The folder with the release's files.
+    /// The directory with the release's files.
     pub fn dir(&self) -> PathBuf {
         self.tree.join("system/releases").join(&self.version)
     }

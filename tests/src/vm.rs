@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// What the user asked for.
 #[derive(Debug)]
 pub struct Options {
-    /// The artefacts' folder.
+    /// The artefacts' directory.
     pub artifacts: PathBuf,
     /// End with the machine once the node is Ready.
     pub until_ready: bool,

@@ -1,4 +1,4 @@
-//! A web server for machines that boot over the network: the files of one folder, on the host's loopback.
+//! A web server for machines that boot over the network: the files of one directory, on the host's loopback.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -18,17 +18,17 @@ pub struct Web {
 }
 
 impl Web {
-    /// Serves the files of a folder.
-    pub fn serve(folder: &Path) -> Result<Self> {
+    /// Serves the files of a directory.
+    pub fn serve(directory: &Path) -> Result<Self> {
         let listener =
             TcpListener::bind("127.0.0.1:0").context("opening a port for a web server")?;
         let port = listener.local_addr().context("reading its port")?.port();
-        let folder = folder.to_owned();
+        let directory = directory.to_owned();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let folder = folder.clone();
+                let directory = directory.clone();
                 // A guest that goes away in the middle is what some tests do.
-                thread::spawn(move || drop(answer(stream, &folder)));
+                thread::spawn(move || drop(answer(stream, &directory)));
             }
         });
         Ok(Self { port })
@@ -40,7 +40,7 @@ impl Web {
     }
 }
 
-fn answer(mut stream: TcpStream, folder: &Path) -> io::Result<()> {
+fn answer(mut stream: TcpStream, directory: &Path) -> io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
     // To the end of the headers: closing with something unread would reset the connection.
@@ -49,7 +49,7 @@ fn answer(mut stream: TcpStream, folder: &Path) -> io::Result<()> {
         .transpose()?
         .is_some_and(|line| !line.is_empty())
     {}
-    match file(&request, folder).and_then(|path| File::open(path).ok()) {
+    match file(&request, directory).and_then(|path| File::open(path).ok()) {
         Some(mut file) => {
             let length = file.metadata()?.len();
             write!(
@@ -63,11 +63,11 @@ fn answer(mut stream: TcpStream, folder: &Path) -> io::Result<()> {
     }
 }
 
-/// The file that a request line names; names only, no folders.
-fn file(request: &str, folder: &Path) -> Option<PathBuf> {
+/// The file that a request line names; names only, no directories.
+fn file(request: &str, directory: &Path) -> Option<PathBuf> {
     let name = request.strip_prefix("GET /")?.split(' ').next()?;
     let plain = !name.is_empty() && !name.contains('/') && !name.starts_with('.');
-    plain.then(|| folder.join(name))
+    plain.then(|| directory.join(name))
 }
 
 #[cfg(test)]
@@ -86,9 +86,9 @@ mod tests {
 
     #[test]
     fn files_are_given_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a"), "hello").unwrap();
-        let web = Web::serve(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("a"), "hello").unwrap();
+        let web = Web::serve(directory.path()).unwrap();
         assert!(get(&web, "a").ends_with("Content-Length: 5\r\nConnection: close\r\n\r\nhello"));
         assert!(get(&web, "b").starts_with("HTTP/1.1 404"));
         assert!(get(&web, "../../etc/passwd").starts_with("HTTP/1.1 404"));

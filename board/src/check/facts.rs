@@ -129,8 +129,8 @@ fn config(root: &Path, kernel: &str) -> Option<String> {
     })
 }
 
-fn missing_modules(folder: &Path) -> Option<Vec<&'static str>> {
-    let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
+fn missing_modules(directory: &Path) -> Option<Vec<&'static str>> {
+    let read = |name: &str| fs::read_to_string(directory.join(name)).ok();
     let (files, builtin) = (read("modules.dep"), read("modules.builtin"));
     if files.is_none() && builtin.is_none() {
         return None;
@@ -180,16 +180,16 @@ mod tests {
 
     #[test]
     fn modules_are_files_or_built_in() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(missing_modules(folder.path()), None);
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(missing_modules(directory.path()), None);
         let files: String = MODULES[2..]
             .iter()
             .map(|name| format!("kernel/{name}.ko.xz:\n"))
             .collect();
-        fs::write(folder.path().join("modules.dep"), files).unwrap();
-        let builtin = folder.path().join("modules.builtin");
+        fs::write(directory.path().join("modules.dep"), files).unwrap();
+        let builtin = directory.path().join("modules.builtin");
         fs::write(builtin, "kernel/drivers/block/loop.ko\n").unwrap();
-        assert_eq!(missing_modules(folder.path()), Some(vec!["squashfs"]));
+        assert_eq!(missing_modules(directory.path()), Some(vec!["squashfs"]));
     }
 
     #[test]

@@ -158,7 +158,7 @@ pub fn file_path(_: &str, value: &str) -> Result<(), Complaint> {
     )?;
     require(
         !value.ends_with('/'),
-        "this is the path of a folder; name the file",
+        "this is the path of a directory; name the file",
     )?;
     if value.starts_with('/') {
         return Ok(());

@@ -343,8 +343,8 @@ fn a_damaged_medium_does_not_hide_a_whole_one() {
 
 #[test]
 fn a_file_may_be_the_source() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("userdata");
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("userdata");
     let name = format!("file={}", path.display());
     assert_eq!(found_on(&[&name], &Shelf(Vec::new())), None);
     std::fs::write(&path, "hostname: a\n").expect("writing");

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 pub struct Dependencies(BTreeMap<String, Vec<String>>);
 
 impl Dependencies {
-    /// Lines are `path: needed needed…`; paths are relative to the folder of the kernel's modules.
+    /// Lines are `path: needed needed…`; paths are relative to the directory of the kernel's modules.
     pub fn parse(text: &str) -> Self {
         let line = |line: &str| {
             let (path, needed) = line.split_once(':')?;

@@ -14,7 +14,7 @@ use crate::debian;
 use crate::packages;
 use crate::run::run;
 use crate::tools::Tools;
-use crate::tree::{Tree, from_folder};
+use crate::tree::{Tree, from_directory};
 
 /// This step's own text, as an input of its result.
 const SOURCES: [&str; 3] = [
@@ -23,10 +23,10 @@ const SOURCES: [&str; 3] = [
     include_str!("index.rs"),
 ];
 
-/// A prepared kernel: a folder with `vmlinuz`, `config`, `version` and `usr/lib/modules/<version>`.
+/// A prepared kernel: a directory with `vmlinuz`, `config`, `version` and `usr/lib/modules/<version>`.
 #[derive(Clone)]
 pub struct Kernel {
-    folder: PathBuf,
+    directory: PathBuf,
     /// `uname -r`, e.g. `6.12.117+deb13-amd64`.
     pub version: String,
     /// What was fetched, for the bill of materials.
@@ -36,34 +36,34 @@ pub struct Kernel {
 impl Kernel {
     /// The compressed kernel image.
     pub fn vmlinuz(&self) -> PathBuf {
-        self.folder.join("vmlinuz")
+        self.directory.join("vmlinuz")
     }
 
     /// A static busybox of the same release.
     pub fn busybox(&self) -> PathBuf {
-        self.folder.join("busybox")
+        self.directory.join("busybox")
     }
 
     /// A static e2fsck of the same release.
     pub fn e2fsck(&self) -> PathBuf {
-        self.folder.join("e2fsck")
+        self.directory.join("e2fsck")
     }
 
     /// The modules with their index, as `lib/modules/<version>/…` below /usr.
     pub fn modules(&self) -> Result<Tree> {
         let mut tree = Tree::default();
-        tree.merge(from_folder(&self.folder.join("usr"))?);
+        tree.merge(from_directory(&self.directory.join("usr"))?);
         Ok(tree)
     }
 
     /// Hash of what it was made from.
     pub fn identity(&self) -> std::borrow::Cow<'_, str> {
-        self.folder.to_string_lossy()
+        self.directory.to_string_lossy()
     }
 
-    /// The folder of the modules on the build machine.
-    pub fn modules_folder(&self) -> PathBuf {
-        self.folder.join("usr/lib/modules").join(&self.version)
+    /// The directory of the modules on the build machine.
+    pub fn modules_directory(&self) -> PathBuf {
+        self.directory.join("usr/lib/modules").join(&self.version)
     }
 }
 
@@ -79,27 +79,28 @@ pub fn prepare(ctx: &Context, tools: &Tools) -> Result<Kernel> {
     let key = Key::new("kernel")
         .with(fetched.to_string_lossy().as_bytes())
         .with(SOURCES.concat());
-    let folder = ctx.cache.step(&ctx.progress, "kernel", key, |folder| {
-        build(ctx, tools, &fetched, folder)
+    let directory = ctx.cache.step(&ctx.progress, "kernel", key, |directory| {
+        build(ctx, tools, &fetched, directory)
     })?;
-    let version =
-        std::fs::read_to_string(folder.join("version")).context("reading the kernel's version")?;
+    let version = std::fs::read_to_string(directory.join("version"))
+        .context("reading the kernel's version")?;
     Ok(Kernel {
-        folder,
+        directory,
         version,
         packages: fetched.join(debian::LIST),
     })
 }
 
-fn build(ctx: &Context, tools: &Tools, fetched: &Path, folder: &Path) -> Result<()> {
+fn build(ctx: &Context, tools: &Tools, fetched: &Path, directory: &Path) -> Result<()> {
     let root = read_tar(&fetched.join(debian::ARCHIVE))?;
     let version = version_of(&root)?;
     let config = root.text(&format!("boot/config-{version}"))?;
     check(ctx, &config)?;
-    std::fs::write(folder.join("config"), &config).context("writing the kernel's configuration")?;
-    std::fs::write(folder.join("version"), &version).context("writing the kernel's version")?;
+    std::fs::write(directory.join("config"), &config)
+        .context("writing the kernel's configuration")?;
+    std::fs::write(directory.join("version"), &version).context("writing the kernel's version")?;
     std::fs::write(
-        folder.join("vmlinuz"),
+        directory.join("vmlinuz"),
         root.read(&format!("boot/vmlinuz-{version}"))?,
     )
     .context("writing the kernel")?;
@@ -107,12 +108,12 @@ fn build(ctx: &Context, tools: &Tools, fetched: &Path, folder: &Path) -> Result<
         ("busybox", "usr/bin/busybox"),
         ("e2fsck", "usr/sbin/e2fsck.static"),
     ] {
-        std::fs::write(folder.join(name), root.read(path)?)
+        std::fs::write(directory.join(name), root.read(path)?)
             .with_context(|| format!("writing {name}"))?;
     }
-    let modules = folder.join("usr/lib/modules").join(&version);
+    let modules = directory.join("usr/lib/modules").join(&version);
     unpack(&root.below(&format!("usr/lib/modules/{version}")), &modules)?;
-    depmod(ctx, tools, folder, &version)?;
+    depmod(ctx, tools, directory, &version)?;
     let dropped = trim::trim(&modules)?;
     ctx.progress.say(
         "kernel",
@@ -122,7 +123,7 @@ fn build(ctx: &Context, tools: &Tools, fetched: &Path, folder: &Path) -> Result<
             dropped.dependent
         ),
     );
-    depmod(ctx, tools, folder, &version)
+    depmod(ctx, tools, directory, &version)
 }
 
 /// The one kernel in /boot.
@@ -155,7 +156,7 @@ fn check(ctx: &Context, config: &str) -> Result<()> {
     Ok(())
 }
 
-fn unpack(modules: &Tree, folder: &Path) -> Result<()> {
+fn unpack(modules: &Tree, directory: &Path) -> Result<()> {
     for (path, content) in modules
         .iter()
         .filter_map(|(path, entry)| match &entry.node {
@@ -163,19 +164,19 @@ fn unpack(modules: &Tree, folder: &Path) -> Result<()> {
             _ => None,
         })
     {
-        let target = folder.join(path);
-        std::fs::create_dir_all(target.parent().unwrap_or(folder))
+        let target = directory.join(path);
+        std::fs::create_dir_all(target.parent().unwrap_or(directory))
             .with_context(|| format!("unpacking {path}"))?;
         std::fs::write(&target, content.read()?).with_context(|| format!("unpacking {path}"))?;
     }
     Ok(())
 }
 
-fn depmod(ctx: &Context, tools: &Tools, folder: &Path, version: &str) -> Result<()> {
+fn depmod(ctx: &Context, tools: &Tools, directory: &Path, version: &str) -> Result<()> {
     let mut command = tools.command("depmod");
     command
         .arg("-b")
-        .arg(folder)
+        .arg(directory)
         .args(["-m", "/usr/lib/modules", "-w", version]);
     run(&ctx.progress, "kernel", &mut command)
         .map(|_| ())

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::index::Dependencies;
 
-/// Folders below `kernel/` that go.
+/// Directories below `kernel/` that go.
 const UNWANTED: &[(&str, &str)] = &[
     (
         "drivers/accel",
@@ -79,7 +79,7 @@ const UNWANTED: &[(&str, &str)] = &[
     ("sound", "no speaker"),
 ];
 
-/// What stays of those folders: consoles of servers and virtual machines.
+/// What stays of those directories: consoles of servers and virtual machines.
 const KEPT: &[&str] = &[
     "drivers/gpu/drm/ast/",
     "drivers/gpu/drm/drm.ko",
@@ -108,10 +108,10 @@ pub struct Dropped {
     pub dependent: usize,
 }
 
-/// Removes the unwanted modules from an indexed folder, and those which could not load without them.
-pub fn trim(folder: &Path) -> Result<Dropped> {
+/// Removes the unwanted modules from an indexed directory, and those which could not load without them.
+pub fn trim(directory: &Path) -> Result<Dropped> {
     let text =
-        std::fs::read_to_string(folder.join("modules.dep")).context("reading modules.dep")?;
+        std::fs::read_to_string(directory.join("modules.dep")).context("reading modules.dep")?;
     let all = Dependencies::parse(&text);
     let named: BTreeSet<&str> = all.paths().filter(|path| unwanted(path)).collect();
     let dependent: Vec<&str> = all
@@ -125,7 +125,8 @@ pub fn trim(folder: &Path) -> Result<Dropped> {
         })
         .collect();
     for path in named.iter().chain(&dependent) {
-        std::fs::remove_file(folder.join(path)).with_context(|| format!("leaving out {path}"))?;
+        std::fs::remove_file(directory.join(path))
+            .with_context(|| format!("leaving out {path}"))?;
     }
     Ok(Dropped {
         named: named.len(),
@@ -140,7 +141,7 @@ fn unwanted(path: &str) -> bool {
     };
     UNWANTED
         .iter()
-        .any(|(folder, _)| crate::tree::is_below(path, folder))
+        .any(|(directory, _)| crate::tree::is_below(path, directory))
         && !KEPT.iter().any(|kept| path.starts_with(kept))
 }
 
@@ -158,20 +159,20 @@ mod tests {
 
     #[test]
     fn what_needs_a_removed_module_goes_too() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let dep = "kernel/sound/snd.ko:\nkernel/drivers/x/loud.ko: kernel/sound/snd.ko\nkernel/fs/ext4.ko:\n";
-        std::fs::write(folder.path().join("modules.dep"), dep).unwrap();
+        std::fs::write(directory.path().join("modules.dep"), dep).unwrap();
         for path in [
             "kernel/sound/snd.ko",
             "kernel/drivers/x/loud.ko",
             "kernel/fs/ext4.ko",
         ] {
-            std::fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
-            std::fs::write(folder.path().join(path), "").unwrap();
+            std::fs::create_dir_all(directory.path().join(path).parent().unwrap()).unwrap();
+            std::fs::write(directory.path().join(path), "").unwrap();
         }
-        let dropped = trim(folder.path()).unwrap();
+        let dropped = trim(directory.path()).unwrap();
         assert_eq!((dropped.named, dropped.dependent), (1, 1));
-        assert!(folder.path().join("kernel/fs/ext4.ko").exists());
-        assert!(!folder.path().join("kernel/drivers/x/loud.ko").exists());
+        assert!(directory.path().join("kernel/fs/ext4.ko").exists());
+        assert!(!directory.path().join("kernel/drivers/x/loud.ko").exists());
     }
 }

@@ -9,12 +9,12 @@ use super::*;
 const RELEASE: &str = "k3os/system/releases/v1/manifest.json";
 
 /// An archive as the build writes it, with a small program.
-fn archive(folder: &Path) -> PathBuf {
-    let program = folder.join("program");
+fn archive(directory: &Path) -> PathBuf {
+    let program = directory.join("program");
     fs::write(&program, board::MARK).unwrap();
     let mut tree = Tree::default();
     tree.file(&format!("k3os-v1/{RELEASE}"), 0o644, "{}");
-    let path = folder.join("rootfs.tar");
+    let path = directory.join("rootfs.tar");
     let out = fs::File::create(&path).unwrap();
     members(&tree, "k3os-v1", &program, 7, out).unwrap();
     path

@@ -3,7 +3,7 @@
 use super::exists;
 use crate::tree::Tree;
 
-/// Link, target. Relative targets are relative to the link's folder.
+/// Link, target. Relative targets are relative to the link's directory.
 const ALTERNATIVES: &[(&str, &str)] = &[
     ("usr/bin/awk", "mawk"),
     ("usr/bin/editor", "vim.tiny"),
@@ -37,8 +37,8 @@ const FIXED: &[(&str, &str)] = &[
 /// Makes the links.
 pub fn write(root: &mut Tree) {
     for (link, target) in ALTERNATIVES {
-        let folder = link.rsplit_once('/').map_or("", |(folder, _)| folder);
-        if exists(root, &format!("{folder}/{target}")) && !exists(root, link) {
+        let directory = link.rsplit_once('/').map_or("", |(directory, _)| directory);
+        if exists(root, &format!("{directory}/{target}")) && !exists(root, link) {
             root.link(link, target);
         }
     }

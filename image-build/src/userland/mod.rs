@@ -26,7 +26,7 @@ pub fn usr_of(mut root: Tree, release: &str) -> Result<Tree> {
     trim::trim(&mut root)?;
     links::write(&mut root);
     launch_helper(&mut root);
-    var_folders(&mut root);
+    var_directories(&mut root);
     let identity = Identity {
         release,
         debian: debian.trim(),
@@ -70,14 +70,14 @@ fn launch_helper(root: &mut Tree) {
     }
 }
 
-/// Folders that packages or services expect under /var.
-fn var_folders(root: &mut Tree) {
+/// Directories that packages or services expect under /var.
+fn var_directories(root: &mut Tree) {
     for link in ["var/run", "var/lock"] {
         root.remove(link);
     }
     root.link("var/run", "/run");
     root.link("var/lock", "/run/lock");
-    for folder in [
+    for directory in [
         "local/bin",
         "local/sbin",
         "local/lib",
@@ -88,7 +88,7 @@ fn var_folders(root: &mut Tree) {
         "spool",
         "empty",
     ] {
-        root.dir(&format!("var/{folder}"), 0o755);
+        root.dir(&format!("var/{directory}"), 0o755);
     }
     for private in ["var/lib/connman", "var/lib/iwd", HOST_KEYS] {
         root.dir(private, 0o700);
@@ -105,7 +105,7 @@ fn os_release(identity: &Identity) -> String {
     )
 }
 
-/// Sets modes that a folder of the repository cannot hold, after the overlay was laid on. `usr` has paths relative to /usr.
+/// Sets modes that a directory of the repository cannot hold, after the overlay was laid on. `usr` has paths relative to /usr.
 pub fn set_modes(usr: &mut Tree) {
     const MODES: &[(&str, u32)] = &[("etc/sudoers", 0o440), ("etc/ssh/sshd_config", 0o600)];
     for (path, mode) in MODES {

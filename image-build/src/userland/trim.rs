@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::tree::{Content, Node, Tree, is_below};
 
-/// Folders and files that go, with why. A trailing `*` stands for any ending of the name.
+/// Directories and files that go, with why. A trailing `*` stands for any ending of the name.
 const UNWANTED: &[(&str, &str)] = &[
     ("boot", "the kernel lies beside the squashfs"),
     ("etc/adduser.conf", "no adduser"),
@@ -146,7 +146,7 @@ pub fn trim(root: &mut Tree) -> Result<()> {
     Ok(())
 }
 
-/// Compares folder by folder; each may have one star.
+/// Compares directory by directory; each may have one star.
 fn matches(pattern: &str, path: &str) -> bool {
     let (mut wanted, mut names) = (pattern.split('/'), path.split('/'));
     loop {
@@ -201,10 +201,14 @@ fn interpreter(content: &Content) -> Result<Option<String>> {
     Ok(name.map(str::to_owned))
 }
 
-/// Links in the program folders whose target went.
+/// Links in the program directories whose target went.
 fn dangling_links(root: &Tree) -> Vec<String> {
-    let folders = ["usr/bin", "usr/sbin"];
-    let in_programs = |path: &str| folders.iter().any(|folder| is_below(path, folder));
+    let directories = ["usr/bin", "usr/sbin"];
+    let in_programs = |path: &str| {
+        directories
+            .iter()
+            .any(|directory| is_below(path, directory))
+    };
     root.iter()
         .filter(|(path, entry)| match &entry.node {
             Node::Link(target) => {
@@ -219,8 +223,10 @@ fn dangling_links(root: &Tree) -> Vec<String> {
 }
 
 fn sibling(path: &str, name: &str) -> String {
-    path.rsplit_once('/')
-        .map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}"))
+    path.rsplit_once('/').map_or_else(
+        || name.to_owned(),
+        |(directory, _)| format!("{directory}/{name}"),
+    )
 }
 
 #[cfg(test)]
@@ -233,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stays_in_its_folder() {
+    fn a_star_stays_in_its_directory() {
         assert!(matches("etc/rc*.d", "etc/rc2.d"));
         assert!(matches("var/log/*", "var/log/x"));
         assert!(!matches("var/log/*", "var/log/x/y"));

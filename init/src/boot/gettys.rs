@@ -75,9 +75,9 @@ fn write_speed(console: &Console) -> Result<()> {
 }
 
 fn write_drop_in(unit: &str, name: &str, text: &str) -> Result<()> {
-    let folder = PathBuf::from(RUN_UNITS).join(format!("{unit}.d"));
-    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    let file = folder.join(name);
+    let directory = PathBuf::from(RUN_UNITS).join(format!("{unit}.d"));
+    fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
+    let file = directory.join(name);
     fs::write(&file, text).with_context(|| format!("writing {}", file.display()))
 }
 

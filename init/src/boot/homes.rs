@@ -1,4 +1,4 @@
-//! Home folders: `/home` persists but begins empty, while the accounts come with the release.
+//! Home directories: `/home` persists but begins empty, while the accounts come with the release.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -18,10 +18,10 @@ struct Account {
     home: PathBuf,
 }
 
-/// Makes the missing home folders of all people's accounts, private to them. What is there is left alone.
+/// Makes the missing home directories of all people's accounts, private to them. What is there is left alone.
 ///
 /// # Errors
-/// When `/etc/passwd` cannot be read or a folder cannot be made.
+/// When `/etc/passwd` cannot be read or a directory cannot be made.
 pub fn make() -> Result<()> {
     let passwd = fs::read_to_string("/etc/passwd").context("reading /etc/passwd")?;
     people(&passwd)
@@ -58,7 +58,7 @@ impl Account {
             .with_context(|| format!("setting the mode of {path}"))
     }
 
-    /// Gives a folder and all in it to the account.
+    /// Gives a directory and all in it to the account.
     fn own(&self, path: &Path) -> Result<()> {
         chown(path, Some(self.uid), Some(self.gid))
             .with_context(|| format!("setting the owner of {}", path.display()))?;

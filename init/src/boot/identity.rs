@@ -81,9 +81,9 @@ mod tests {
     #[test]
     fn an_empty_file_is_made_anew() {
         let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join(MACHINE);
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("hostname"), "\n").unwrap();
+        let directory = root.path().join(MACHINE);
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("hostname"), "\n").unwrap();
         let name = keep(root.path(), "hostname", || Ok("k3os-1\n".into())).unwrap();
         assert_eq!(name, "k3os-1\n");
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use system::net::Address;
 
-/// agetty shows this folder's files after `/etc/issue`.
-const FOLDER: &str = "/run/issue.d";
+/// agetty shows this directory's files after `/etc/issue`.
+const DIRECTORY: &str = "/run/issue.d";
 const STATE_FILE: &str = "/run/issue.d/50-k3os.issue";
 
 /// Every agetty that waits for a name watches this file, and shows the text again when it is written.
@@ -32,7 +32,7 @@ impl Issue<'_> {
     /// # Errors
     /// When `/run` cannot be written.
     pub fn write(&self) -> Result<()> {
-        fs::create_dir_all(FOLDER).with_context(|| format!("making {FOLDER}"))?;
+        fs::create_dir_all(DIRECTORY).with_context(|| format!("making {DIRECTORY}"))?;
         fs::write(Path::new(STATE_FILE), self.text())
             .with_context(|| format!("writing {STATE_FILE}"))
     }

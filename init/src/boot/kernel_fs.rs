@@ -58,7 +58,7 @@ fn optional() -> Vec<Mount> {
         .collect()
 }
 
-/// In /sys only the kernel makes folders: a missing one means that it lacks the feature.
+/// In /sys only the kernel makes directories: a missing one means that it lacks the feature.
 fn parent_exists(target: &Path) -> bool {
     !target.starts_with("/sys") || target.is_dir()
 }

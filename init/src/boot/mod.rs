@@ -70,7 +70,7 @@ fn prepare(cmdline: &str, mode: &str) {
     steps.optional("establishing the machine's identity", || {
         identity::establish(Path::new("/"))
     });
-    steps.optional("making home folders", homes::make);
+    steps.optional("making home directories", homes::make);
     steps.optional("applying the release's kernel settings", || {
         sysctl_files::apply(Path::new("/etc/sysctl.d"))
     });

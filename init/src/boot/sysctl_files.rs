@@ -11,9 +11,9 @@ use anyhow::{Context, Result};
 ///
 /// # Errors
 /// Those settings that could not be made, all of them in one message.
-pub fn apply(folder: &Path) -> Result<()> {
+pub fn apply(directory: &Path) -> Result<()> {
     let mut settings = BTreeMap::new();
-    for text in read_all(folder)? {
+    for text in read_all(directory)? {
         settings.extend(parse(&text));
     }
     let failures: Vec<String> = settings
@@ -24,8 +24,8 @@ pub fn apply(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn read_all(folder: &Path) -> Result<Vec<String>> {
-    let Ok(entries) = fs::read_dir(folder) else {
+fn read_all(directory: &Path) -> Result<Vec<String>> {
+    let Ok(entries) = fs::read_dir(directory) else {
         return Ok(Vec::new());
     };
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();

@@ -141,8 +141,8 @@ mod tests {
 
     #[test]
     fn another_file_than_the_expected_one_is_refused_with_both_sums() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("x");
         fs::write(&file, "abc").unwrap();
         let right = checksum::of(&file).unwrap();
         compare(&file, &right.to_uppercase()).unwrap();

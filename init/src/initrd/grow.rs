@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use system::durable::sync_folder;
+use system::durable::sync_directory;
 use system::{disk, gpt, partition};
 
 /// The mark, from the root of the state partition; k3OS has the same.
@@ -30,8 +30,8 @@ pub fn grow(device: &Path, mounted_at: &Path) -> Result<()> {
     partition::grow_ext4(device, mounted_at, size)?;
     let mark = mounted_at.join(MARK);
     fs::remove_file(&mark).with_context(|| format!("removing {}", mark.display()))?;
-    let folder = mark.parent().unwrap_or(mounted_at);
-    sync_folder(folder).with_context(|| format!("writing {} to disk", folder.display()))
+    let directory = mark.parent().unwrap_or(mounted_at);
+    sync_directory(directory).with_context(|| format!("writing {} to disk", directory.display()))
 }
 
 /// Grows the partition in the table and for the kernel. Gives its size, bytes.

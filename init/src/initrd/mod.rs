@@ -178,7 +178,7 @@ struct Mounted {
 }
 
 impl Mounted {
-    /// The folders in which a release is looked for, in order.
+    /// The directories in which a release is looked for, in order.
     fn places(&self) -> Vec<&'static Path> {
         let state = self.state.then_some(Path::new(STATE));
         let medium = self.medium.then_some(Path::new(MEDIUM));
@@ -235,13 +235,13 @@ fn build_root(found: &Boot, squashfs: &Path) -> Result<()> {
     let parts = Parts {
         usr: device.path(),
         persistent: found.mode == Mode::Disk,
-        system: system_folder(),
+        system: system_directory(),
     };
     root::build(&root::plan(&parts))
 }
 
 /// `/k3os/system` of the state partition, else of the medium.
-fn system_folder() -> Option<PathBuf> {
-    let folders = [STATE, MEDIUM].map(|mount| Path::new(mount).join("k3os/system"));
-    folders.into_iter().find(|folder| folder.is_dir())
+fn system_directory() -> Option<PathBuf> {
+    let directories = [STATE, MEDIUM].map(|mount| Path::new(mount).join("k3os/system"));
+    directories.into_iter().find(|directory| directory.is_dir())
 }

@@ -95,8 +95,8 @@ fn notice(device: &Path, log: &Path) -> String {
 }
 
 fn keep(path: &Path, text: &str) {
-    let folder = path.parent().unwrap_or(path);
-    let kept = fs::create_dir_all(folder).and_then(|()| fs::write(path, text));
+    let directory = path.parent().unwrap_or(path);
+    let kept = fs::create_dir_all(directory).and_then(|()| fs::write(path, text));
     let kept = kept.with_context(|| format!("writing {}", path.display()));
     tell(kept.err());
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use system::mount::{Flags, Mount, remount_read_only};
 use system::tree::{copy_missing, copy_missing_file};
 
-/// Where the root is put together. On a board, this is a folder of its root: below our own, so that it leaves no trace.
+/// Where the root is put together. On a board, this is a directory of its root: below our own, so that it leaves no trace.
 pub const SYSROOT: &str = "/k3os/sysroot";
 /// Where the state partition is mounted.
 pub const STATE: &str = "/run/k3os/state";
@@ -17,8 +17,8 @@ pub const MEDIUM: &str = "/run/k3os/medium";
 /// Where what is written lives when there is no state partition.
 const MEMORY: &str = "/run/k3os/data";
 
-/// What persists (on disk) or lies in memory (live), by folder of the root, with its mode.
-const DATA_FOLDERS: [(&str, u32); 4] = [
+/// What persists (on disk) or lies in memory (live), by directory of the root, with its mode.
+const DATA_DIRECTORIES: [(&str, u32); 4] = [
     ("var", 0o755),
     ("home", 0o755),
     ("opt", 0o755),
@@ -28,15 +28,15 @@ const DATA_FOLDERS: [(&str, u32); 4] = [
 /// One thing to do to build the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Make a folder with this mode.
-    Folder(PathBuf, u32),
+    /// Make a directory with this mode.
+    Directory(PathBuf, u32),
     /// Make a link at the first path to the second.
     Link(PathBuf, &'static str),
     /// Mount something.
     Mount(Mount),
     /// Make a bind mount read-only.
     ReadOnly(PathBuf),
-    /// Copy what is missing from a template, a folder or a file. One that is not there is no template.
+    /// Copy what is missing from a template, a directory or a file. One that is not there is no template.
     Fill(PathBuf, PathBuf),
 }
 
@@ -47,7 +47,7 @@ pub struct Parts<'a> {
     pub usr: &'a Path,
     /// Whether data lie on the state partition, mounted at [`STATE`]; else in memory.
     pub persistent: bool,
-    /// The folder shown as `/k3os/system`, if there is one.
+    /// The directory shown as `/k3os/system`, if there is one.
     pub system: Option<PathBuf>,
 }
 
@@ -58,20 +58,20 @@ pub fn plan(parts: &Parts) -> Vec<Action> {
         SYSROOT,
         "mode=0755,size=64m",
     ))];
-    actions.extend(fixed_folders());
+    actions.extend(fixed_directories());
     let squashfs =
         Mount::device(parts.usr, sysroot("usr"), "squashfs").with_flags(Flags::MS_RDONLY);
     actions.push(Action::Mount(squashfs));
     actions.extend(data(parts.persistent));
-    actions.extend(system_folder(parts.system.as_deref()));
+    actions.extend(system_directory(parts.system.as_deref()));
     let etc = memory("etc", sysroot("etc"), "mode=0755,size=64m");
     actions.push(Action::Mount(etc));
     actions.push(Action::Fill(sysroot("usr/etc"), sysroot("etc")));
     actions
 }
 
-fn fixed_folders() -> Vec<Action> {
-    let folders = [
+fn fixed_directories() -> Vec<Action> {
+    let directories = [
         "usr",
         "proc",
         "sys",
@@ -87,10 +87,10 @@ fn fixed_folders() -> Vec<Action> {
         ("lib", "usr/lib"),
         ("lib64", "usr/lib64"),
     ];
-    let mut actions: Vec<Action> = folders
-        .map(|name| Action::Folder(sysroot(name), 0o755))
+    let mut actions: Vec<Action> = directories
+        .map(|name| Action::Directory(sysroot(name), 0o755))
         .into();
-    actions.push(Action::Folder(sysroot("tmp"), 0o1777));
+    actions.push(Action::Directory(sysroot("tmp"), 0o1777));
     actions.extend(links.map(|(name, to)| Action::Link(sysroot(name), to)));
     actions
 }
@@ -105,20 +105,20 @@ fn data(persistent: bool) -> Vec<Action> {
     if !persistent {
         actions.push(Action::Mount(memory("data", MEMORY, "mode=0755,size=80%")));
     }
-    for (name, mode) in DATA_FOLDERS {
-        actions.push(Action::Folder(store.join(name), mode));
-        actions.push(Action::Folder(sysroot(name), mode));
+    for (name, mode) in DATA_DIRECTORIES {
+        actions.push(Action::Directory(store.join(name), mode));
+        actions.push(Action::Directory(sysroot(name), mode));
         actions.push(Action::Mount(Mount::bind(store.join(name), sysroot(name))));
     }
     actions.push(Action::Fill(
         sysroot("usr/share/factory/var"),
         sysroot("var"),
     ));
-    actions.push(Action::Folder(sysroot("var/local"), 0o755));
+    actions.push(Action::Directory(sysroot("var/local"), 0o755));
     actions
 }
 
-fn system_folder(system: Option<&Path>) -> Vec<Action> {
+fn system_directory(system: Option<&Path>) -> Vec<Action> {
     let Some(system) = system else {
         return Vec::new();
     };
@@ -154,7 +154,7 @@ pub fn build(actions: &[Action]) -> Result<()> {
 
 fn perform(action: &Action) -> Result<()> {
     match action {
-        Action::Folder(path, mode) => make_folder(path, *mode),
+        Action::Directory(path, mode) => make_directory(path, *mode),
         Action::Link(path, to) => {
             symlink(to, path).with_context(|| format!("making the link {}", path.display()))
         }
@@ -166,12 +166,12 @@ fn perform(action: &Action) -> Result<()> {
     }
 }
 
-/// Makes a folder; one that is there keeps its mode, which may be the owner's choice.
-fn make_folder(path: &Path, mode: u32) -> Result<()> {
+/// Makes a directory; one that is there keeps its mode, which may be the owner's choice.
+fn make_directory(path: &Path, mode: u32) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(path).with_context(|| format!("making the folder {}", path.display()))?;
+    fs::create_dir_all(path).with_context(|| format!("making the directory {}", path.display()))?;
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .with_context(|| format!("setting the mode of {}", path.display()))
 }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn on_disk_the_data_folders_come_from_the_state_partition() {
+    fn on_disk_the_data_directories_come_from_the_state_partition() {
         let parts = Parts {
             usr: Path::new("/dev/loop0"),
             persistent: true,

@@ -10,7 +10,7 @@ use takeover::{Disk, Next};
 
 /// Whether there is anything to look at.
 pub fn is_there(mounted_at: &Path) -> bool {
-    mounted_at.join(takeover::FOLDER).is_dir()
+    mounted_at.join(takeover::DIRECTORY).is_dir()
 }
 
 /// Does what this boot has to do, and ends the machine where it shall not boot any further.

@@ -10,7 +10,7 @@ use system::mount::{Flags, Mount};
 use crate::initrd::release;
 use crate::initrd::root::{self, Action, Parts, STATE, sysroot};
 
-/// Folders of the board that are seen in the release's root: those of its kernel.
+/// Directories of the board that are seen in the release's root: those of its kernel.
 const OF_THE_KERNEL: [(&str, &str); 3] = [
     ("lib/modules", "usr/lib/modules"),
     ("lib/firmware", "usr/lib/firmware"),
@@ -20,8 +20,8 @@ const OF_THE_KERNEL: [(&str, &str); 3] = [
 /// What was found on the board.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Facts {
-    /// The folders of [`OF_THE_KERNEL`] that it has, as it names them.
-    folders: Vec<&'static str>,
+    /// The directories of [`OF_THE_KERNEL`] that it has, as it names them.
+    directories: Vec<&'static str>,
     /// There is a configuration in the board's own /var, and none on the node yet.
     configuration: bool,
 }
@@ -47,13 +47,14 @@ impl Facts {
     fn gather(board: &Path) -> Self {
         let names = OF_THE_KERNEL.map(|(name, _)| name).into_iter();
         let kept = board.join(DATA).join(MACHINE);
-        let has =
-            |name: &str| [&kept, &board.join(MACHINE)].map(|folder| folder.join(name).exists());
+        let has = |name: &str| {
+            [&kept, &board.join(MACHINE)].map(|directory| directory.join(name).exists())
+        };
         let on_node = |[node, _]: &[bool; 2]| *node;
         let on_board = |[_, board]: &[bool; 2]| *board;
         let found = ["config.yaml", "config.d"].map(has);
         Self {
-            folders: names.filter(|name| board.join(name).is_dir()).collect(),
+            directories: names.filter(|name| board.join(name).is_dir()).collect(),
             configuration: found.iter().any(on_board) && !found.iter().any(on_node),
         }
     }
@@ -67,7 +68,7 @@ fn plan(usr: &Path, facts: &Facts) -> Vec<Action> {
     };
     let mut actions = root::plan(&parts);
     for (board, ours) in OF_THE_KERNEL {
-        if facts.folders.contains(&board) {
+        if facts.directories.contains(&board) {
             let seen = Mount::bind(PathBuf::from("/").join(board), sysroot(ours));
             actions.push(Action::Mount(seen));
         }
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn the_board_s_modules_lie_over_the_release_s() {
         let facts = Facts {
-            folders: vec!["lib/modules"],
+            directories: vec!["lib/modules"],
             configuration: false,
         };
         let mounts = mounted(&plan(Path::new("/dev/loop0"), &facts));

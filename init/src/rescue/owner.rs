@@ -105,11 +105,11 @@ mod tests {
         ] {
             let root = tempfile::tempdir().unwrap();
             put(root.path(), at, "k3os: {password: $6$a$own}\n");
-            let folder = root
+            let directory = root
                 .path()
                 .join("run/k3os/state/k3os/data/var/lib/rancher/k3os");
-            fs::create_dir_all(&folder).unwrap();
-            std::os::unix::fs::symlink(target, folder.join("config.yaml")).unwrap();
+            fs::create_dir_all(&directory).unwrap();
+            std::os::unix::fs::symlink(target, directory.join("config.yaml")).unwrap();
             assert_eq!(
                 door(root.path(), "", &machine(), true),
                 Door::Locked,

@@ -6,12 +6,12 @@ use system::usage::Usage;
 
 /// What is smaller is nobody's problem, in bytes.
 const WORTH_NAMING: u64 = 1_000_000;
-/// A folder that only holds other people's folders says nothing by its name.
+/// A directory that only holds other people's directories says nothing by its name.
 const SHELF: &str = "/var/lib";
 
-/// The `count` largest folders and files, largest first; none of them holds another.
+/// The `count` largest directories and files, largest first; none of them holds another.
 ///
-/// A large folder gives way to what is in it as long as a few things make up most of it; one with many things of about
+/// A large directory gives way to what is in it as long as a few things make up most of it; one with many things of about
 /// the same size is itself the answer.
 pub fn largest(usage: &Usage, count: usize) -> Vec<(PathBuf, u64)> {
     let total: u64 = usage.roots().map(|root| usage.bytes(root)).sum();
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_many_files_is_named_not_its_shelf() {
+    fn a_directory_of_many_files_is_named_not_its_shelf() {
         let named = named(&[
             ("/var", 0),
             ("/var/lib", 0),

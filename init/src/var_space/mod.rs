@@ -25,7 +25,7 @@ use crate::notice::Notice;
 
 /// How often the free space is asked for; that is one system call, and nothing tells when it changes.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// Folders that share the file system of `/var` on a state partition and in memory, `/var` itself first.
+/// Directories that share the file system of `/var` on a state partition and in memory, `/var` itself first.
 const PLACES: [&str; 4] = ["/var", "/home", "/opt", "/root"];
 /// How far the search goes: on a machine with more files than that, the large things are found all the same, because
 /// it goes from the top down.

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use system::durable::{self, Content, sync_folder};
+use system::durable::{self, Content, sync_directory};
 use system::layout::RELEASES;
 
 use super::work::Work;
@@ -32,15 +32,15 @@ pub(super) fn read_back(work: &mut Work<'_>, reporter: &mut dyn Reporter) -> Res
 
 /// The same with what the kernel may remember of it.
 pub(super) fn check_installed(work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
-    check_all(work, &folder(work), reporter)
+    check_all(work, &directory(work), reporter)
         .context("the disk or the medium is broken: what was written is not what is read")
 }
 
-fn check_all(work: &Work<'_>, folder: &Path, reporter: &mut dyn Reporter) -> Result<()> {
+fn check_all(work: &Work<'_>, directory: &Path, reporter: &mut dyn Reporter) -> Result<()> {
     let release = &work.plan.release;
     let (mut done, total) = (0, release.size());
     for file in &release.files {
-        manifest::check(&folder.join(&file.name), file, &mut |piece| {
+        manifest::check(&directory.join(&file.name), file, &mut |piece| {
             done += piece.len() as u64;
             reporter.bytes(done, total);
             Ok(())
@@ -54,20 +54,20 @@ pub(super) fn release(work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()
     let release = &work.plan.release;
     let releases = work.target.join(RELEASES);
     let incoming = releases.join(format!(".incoming-{}", release.version));
-    make_folder(&releases)?;
-    make_folder(&work.target.join(DATA))?;
+    make_directory(&releases)?;
+    make_directory(&work.target.join(DATA))?;
     remove(&incoming)?;
     let (mut done, total) = (0, release.size());
     for file in &release.files {
         let target = incoming.join(&file.name);
-        make_folder(target.parent().unwrap_or(&incoming))?;
+        make_directory(target.parent().unwrap_or(&incoming))?;
         copy(&release.path(&file.name), &target, &mut |count| {
             done += count;
             reporter.bytes(done, total);
         })?;
     }
     copy_manifest(&release.path(NAME), &incoming.join(NAME))?;
-    settle(&incoming, &folder(work), &releases)
+    settle(&incoming, &directory(work), &releases)
 }
 
 /// Copies one file onto the disk. What arrives there is compared when it is read back, not twice.
@@ -96,8 +96,8 @@ fn copy_manifest(from: &Path, to: &Path) -> Result<()> {
 /// Gives a complete release its name; one of the same version that was there goes.
 fn settle(incoming: &Path, name: &Path, releases: &Path) -> Result<()> {
     let syncing = || format!("writing {} to disk", releases.display());
-    sync_folder(incoming).with_context(syncing)?;
-    sync_folder(&incoming.join("grub")).with_context(syncing)?;
+    sync_directory(incoming).with_context(syncing)?;
+    sync_directory(&incoming.join("grub")).with_context(syncing)?;
     let version = name.file_name().unwrap_or_default().to_string_lossy();
     let old = releases.join(format!(".old-{version}"));
     remove(&old)?;
@@ -105,7 +105,7 @@ fn settle(incoming: &Path, name: &Path, releases: &Path) -> Result<()> {
         fs::rename(name, &old).with_context(|| format!("renaming {}", name.display()))?;
     }
     fs::rename(incoming, name).with_context(|| format!("renaming {}", incoming.display()))?;
-    sync_folder(releases).with_context(syncing)?;
+    sync_directory(releases).with_context(syncing)?;
     remove(&old)
 }
 
@@ -140,7 +140,7 @@ pub(super) fn select(work: &Work<'_>, version: &str) -> Result<()> {
     durable::write(&content(&path, &bytes, 0o644)).map(drop)
 }
 
-fn folder(work: &Work<'_>) -> PathBuf {
+fn directory(work: &Work<'_>) -> PathBuf {
     work.target.join(RELEASES).join(&work.plan.release.version)
 }
 
@@ -153,13 +153,13 @@ fn content<'a>(path: &'a Path, bytes: &'a [u8], mode: u32) -> Content<'a> {
     }
 }
 
-fn make_folder(path: &Path) -> Result<()> {
+fn make_directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("making {}", path.display()))
 }
 
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
+fn remove(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        result => result.with_context(|| format!("removing {}", folder.display())),
+        result => result.with_context(|| format!("removing {}", directory.display())),
     }
 }

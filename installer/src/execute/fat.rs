@@ -1,4 +1,4 @@
-//! One field of FAT32 that the library writes otherwise than the specification wants: the `..` of a folder in the root names
+//! One field of FAT32 that the library writes otherwise than the specification wants: the `..` of a directory in the root names
 //! cluster 0, not the root's own. Firmware does not look at it, but fsck.vfat complains.
 
 use std::fs::File;
@@ -36,12 +36,12 @@ impl Geometry {
     }
 }
 
-/// Corrects the `..` of every folder in the root's first cluster.
+/// Corrects the `..` of every directory in the root's first cluster.
 pub(super) fn mend_parent(volume: &File) -> Result<()> {
     let geometry = Geometry::read(volume)?;
     let mut root = vec![0; usize::try_from(geometry.cluster)?];
     volume.read_exact_at(&mut root, geometry.place(geometry.root))?;
-    for entry in root.chunks_exact(ENTRY).filter(|entry| is_folder(entry)) {
+    for entry in root.chunks_exact(ENTRY).filter(|entry| is_directory(entry)) {
         let cluster = number(entry, 20, 2)? << 16 | number(entry, 26, 2)?;
         let at = geometry.place(cluster) + ENTRY as u64;
         let mut parent = [0; ENTRY];
@@ -54,8 +54,8 @@ pub(super) fn mend_parent(volume: &File) -> Result<()> {
     Ok(volume.sync_all()?)
 }
 
-/// A folder that is in use, and no part of a long name.
-fn is_folder(entry: &[u8]) -> bool {
+/// A directory that is in use, and no part of a long name.
+fn is_directory(entry: &[u8]) -> bool {
     let used = entry
         .first()
         .is_some_and(|first| ![0, 0xe5].contains(first));

@@ -86,8 +86,8 @@ fn put(device: &Path, name: &str, image: &[u8]) -> Result<()> {
     let volume = volume(device)?;
     {
         let [efi, boot] = REMOVABLE;
-        let folder = volume.root_dir().create_dir(efi)?.create_dir(boot)?;
-        let mut file = folder.create_file(name)?;
+        let directory = volume.root_dir().create_dir(efi)?.create_dir(boot)?;
+        let mut file = directory.create_file(name)?;
         file.write_all(image)?;
         file.flush()?;
     }

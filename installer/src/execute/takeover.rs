@@ -43,14 +43,14 @@ fn prepare(root: &Path, record: &Record, menu: &str) -> Result<()> {
 
 /// The one rename that decides which system the next boot starts.
 fn switch(root: &Path, record: &Record, menu: &str) -> Result<()> {
-    let folder = root.join(&record.loader);
-    let block = folder.join("grubenv");
+    let directory = root.join(&record.loader);
+    let block = directory.join("grubenv");
     let mut environment = Environment::parse(&fs::read(&block).unwrap_or_default());
     environment.select(&record.version);
     let bytes = environment.bytes().map_err(|error| anyhow!(error))?;
     durable::write_own(&block, bytes, 0o644)?;
     link_usual(root, record)?;
-    durable::write_own(&folder.join("grub.cfg"), menu, 0o644)?;
+    durable::write_own(&directory.join("grub.cfg"), menu, 0o644)?;
     ext4::settle(root)
 }
 
@@ -62,6 +62,6 @@ fn link_usual(root: &Path, record: &Record) -> Result<()> {
     let name = record
         .loader
         .file_name()
-        .context("GRUB's folder has no name")?;
+        .context("GRUB's directory has no name")?;
     symlink(name, &usual).with_context(|| format!("making the link {}", usual.display()))
 }

@@ -122,9 +122,9 @@ impl Menu {
 
 /// A menu entry that boots the release in a variable.
 fn entry(title: &str, variable: &str, words: &str, indent: &str) -> String {
-    let folder = format!("/{RELEASES}/${{{variable}}}");
+    let directory = format!("/{RELEASES}/${{{variable}}}");
     format!(
-        "\n{indent}menuentry \"{title}\" {{\n{indent}  linux {folder}/vmlinuz {words}\n{indent}  initrd {folder}/initrd\n{indent}}}\n"
+        "\n{indent}menuentry \"{title}\" {{\n{indent}  linux {directory}/vmlinuz {words}\n{indent}  initrd {directory}/initrd\n{indent}}}\n"
     )
 }
 

@@ -11,16 +11,16 @@ const SECTOR: u64 = 2048;
 /// Volume descriptors begin here; the first of kind 1 is the one with the root.
 const FIRST_DESCRIPTOR: u64 = 16;
 const MOST_DESCRIPTORS: u64 = 16;
-/// A folder larger than this is none of ours.
-const MOST_FOLDER: u64 = 1 << 20;
+/// A directory larger than this is none of ours.
+const MOST_DIRECTORY: u64 = 1 << 20;
 /// Where the root's record and the volume's name are in the descriptor.
 const ROOT_RECORD: usize = 156;
 const VOLUME: std::ops::Range<usize> = 40..72;
 /// Bits of a record's flags.
-const FOLDER: u8 = 2;
+const DIRECTORY: u8 = 2;
 const MORE_PARTS: u8 = 0x80;
 
-/// A file or folder of the medium.
+/// A file or directory of the medium.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) name: String,
@@ -28,7 +28,7 @@ pub(super) struct Entry {
     pub(super) start: u64,
     /// Bytes.
     pub(super) size: u64,
-    folder: bool,
+    directory: bool,
     parted: bool,
 }
 
@@ -60,14 +60,14 @@ impl Image {
             file,
             length,
             volume: String::from_utf8_lossy(volume).trim_end().to_owned(),
-            root: root.with_context(|| format!("{} has no root folder", path.display()))?,
+            root: root.with_context(|| format!("{} has no root directory", path.display()))?,
         })
     }
 
     /// What is at a path such as `k3os/system/config.yaml`.
     ///
     /// # Errors
-    /// When it is not there, or a folder on the way cannot be read.
+    /// When it is not there, or a directory on the way cannot be read.
     pub(super) fn find(&self, path: &str) -> Result<Entry> {
         let mut entry = self.root.clone();
         for part in path.split('/') {
@@ -80,27 +80,27 @@ impl Image {
         Ok(entry)
     }
 
-    /// What is in a folder.
+    /// What is in a directory.
     ///
     /// # Errors
-    /// When it is no folder or cannot be read.
-    pub(super) fn list(&self, folder: &Entry) -> Result<Vec<Entry>> {
+    /// When it is no directory or cannot be read.
+    pub(super) fn list(&self, directory: &Entry) -> Result<Vec<Entry>> {
         let name = || {
             format!(
-                "reading the folder {:?} of {}",
-                folder.name,
+                "reading the directory {:?} of {}",
+                directory.name,
                 self.path.display()
             )
         };
         ensure!(
-            folder.folder && folder.size <= MOST_FOLDER,
+            directory.directory && directory.size <= MOST_DIRECTORY,
             "{}: it is none",
             name()
         );
-        let bytes = self.bytes(folder).with_context(name)?;
+        let bytes = self.bytes(directory).with_context(name)?;
         let sectors = bytes.chunks(SECTOR as usize);
         let records = sectors.flat_map(records);
-        // The first two are the folder itself and the one above it.
+        // The first two are the directory itself and the one above it.
         let mut entries = Vec::new();
         for text in records.skip(2) {
             let continued = self.continued(text).with_context(name)?;
@@ -202,7 +202,7 @@ fn record(text: &[u8]) -> Option<Entry> {
         name: name.split(';').next()?.trim_end_matches('.').to_owned(),
         start: u64::from(number(text, 2)?) * SECTOR,
         size: u64::from(number(text, 10)?),
-        folder: flags & FOLDER != 0,
+        directory: flags & DIRECTORY != 0,
         parted: flags & MORE_PARTS != 0,
     })
 }
@@ -266,8 +266,8 @@ mod tests {
         assert_eq!(field(b"NM\x00\x01", *b"NM"), None);
         assert_eq!(field(b"PX\x04\x01N", *b"NM"), None);
         assert_eq!(record(&[0; 20]), None);
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.iso");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.iso");
         std::fs::write(&path, vec![0; 100_000]).unwrap();
         let error = format!("{:#}", Image::open(&path).unwrap_err());
         assert!(error.contains("x.iso is no ISO image"), "{error}");

@@ -208,12 +208,12 @@ fn homes(passwd: &str) -> Vec<PathBuf> {
     homes
 }
 
-fn host_keys(folder: &Path) -> Vec<(String, u32, Vec<u8>)> {
+fn host_keys(directory: &Path) -> Vec<(String, u32, Vec<u8>)> {
     let mut found = Vec::new();
     for kind in HOST_KEYS {
         let names = ["", ".pub"].map(|end| format!("ssh_host_{kind}_key{end}"));
         for name in names {
-            let path = folder.join(&name);
+            let path = directory.join(&name);
             if let (Ok(bytes), Ok(meta)) = (fs::read(&path), fs::metadata(&path)) {
                 found.push((name, meta.mode() & 0o777, bytes));
             }

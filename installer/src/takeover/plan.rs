@@ -29,7 +29,7 @@ pub fn plan(
     settings: &[(PathBuf, Settings)],
 ) -> Result<Plan, Vec<Refusal>> {
     let release = facts.release.as_ref().map_err(|error| {
-        let next = "name the ISO, the mounted medium, or the release's folder behind the device";
+        let next = "name the ISO, the mounted medium, or the release's directory behind the device";
         vec![Refusal::new(error.clone(), next)]
     })?;
     let mut refusals = check(request, running, facts, release);
@@ -60,7 +60,7 @@ pub fn plan(
         target: words(running, facts),
         disk: running.disk.clone(),
         sector: 512,
-        source: release.folder.clone(),
+        source: release.directory.clone(),
         configuration: origin(settings, &identity.words(adopt)),
         erases: false,
         notes: notes(running, &record),

@@ -72,7 +72,7 @@ pub struct Running {
     pub label: String,
     /// Its UUID.
     pub uuid: Option<String>,
-    /// The folder of GRUB's menu, from the root.
+    /// The directory of GRUB's menu, from the root.
     pub loader: Option<PathBuf>,
     /// `/boot` is a mount of its own: of this.
     pub boot: Option<String>,
@@ -134,7 +134,7 @@ fn value(text: &str, key: &str) -> Option<String> {
 }
 
 fn loader(root: &Path) -> Option<PathBuf> {
-    let has_menu = |folder: &&str| root.join(folder).join("grub.cfg").is_file();
+    let has_menu = |directory: &&str| root.join(directory).join("grub.cfg").is_file();
     LOADERS.into_iter().find(has_menu).map(PathBuf::from)
 }
 
@@ -167,8 +167,8 @@ fn look(root: &Path, path: &Path, mounts: &[MountInfo]) -> Keep {
     let place = root.join(inside);
     let real = fs::symlink_metadata(&place).ok().and_then(|_| {
         // The last part may be a link, which is carried over as such.
-        let folder = place.parent()?.canonicalize().ok()?;
-        let found = folder.join(place.file_name()?);
+        let directory = place.parent()?.canonicalize().ok()?;
+        let found = directory.join(place.file_name()?);
         let root = root.canonicalize().ok()?;
         Some(Path::new("/").join(found.strip_prefix(root).ok()?))
     });

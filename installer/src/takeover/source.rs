@@ -1,4 +1,4 @@
-//! The release that is put beside the running system: in an ISO, on a mounted medium, or in a folder.
+//! The release that is put beside the running system: in an ISO, on a mounted medium, or in a directory.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
@@ -14,28 +14,28 @@ use crate::manifest;
 /// Where the release is; what was mounted for it is unmounted with this.
 #[derive(Debug)]
 pub struct Medium {
-    /// The release's folder.
+    /// The release's directory.
     pub release: PathBuf,
     mounted: Option<PathBuf>,
 }
 
 impl Drop for Medium {
     fn drop(&mut self) {
-        if let Some(folder) = &self.mounted {
+        if let Some(directory) = &self.mounted {
             // The next takeover would unmount it as well.
-            let _ = mount::unmount_patiently(folder);
+            let _ = mount::unmount_patiently(directory);
         }
     }
 }
 
-/// Opens what was named: an ISO file, the device of a CD or stick, a mounted medium, or the folder of a release. `scratch` is a
-/// folder in memory.
+/// Opens what was named: an ISO file, the device of a CD or stick, a mounted medium, or the directory of a release. `scratch` is a
+/// directory in memory.
 ///
 /// # Errors
 /// When it is none of these, or holds no release or several.
 pub fn open(named: &str, scratch: &Path) -> Result<Medium> {
     if named.contains("://") && !named.starts_with("file://") {
-        bail!("{named} must be fetched first: name a file, a folder or a device");
+        bail!("{named} must be fetched first: name a file, a directory or a device");
     }
     let path = Path::new(named.trim_start_matches("file://"));
     let meta = fs::metadata(path).with_context(|| format!("looking for {}", path.display()))?;
@@ -65,20 +65,20 @@ fn mount_iso(device: &Path, at: &Path) -> Result<()> {
         .perform()
 }
 
-fn release_in(folder: &Path) -> Result<PathBuf> {
-    if folder.join(manifest::NAME).exists() {
-        return Ok(folder.to_path_buf());
+fn release_in(directory: &Path) -> Result<PathBuf> {
+    if directory.join(manifest::NAME).exists() {
+        return Ok(directory.to_path_buf());
     }
-    let releases = folder.join(RELEASES);
+    let releases = directory.join(RELEASES);
     let entries = fs::read_dir(&releases)
-        .with_context(|| format!("looking for a release in {}", folder.display()))?;
+        .with_context(|| format!("looking for a release in {}", directory.display()))?;
     let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     found.retain(|path| path.join(manifest::NAME).exists());
     match found.as_slice() {
         [one] => Ok(one.clone()),
         [] => bail!("there is no release in {}", releases.display()),
         _ => bail!(
-            "there are several releases in {}; name the folder of one",
+            "there are several releases in {}; name the directory of one",
             releases.display()
         ),
     }
@@ -89,21 +89,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_medium_has_one_release_and_a_folder_may_be_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().display().to_string();
-        let error = open(&path, folder.path()).unwrap_err();
+    fn a_medium_has_one_release_and_a_directory_may_be_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().display().to_string();
+        let error = open(&path, directory.path()).unwrap_err();
         assert!(
             error.to_string().contains("looking for a release"),
             "{error}"
         );
-        let release = folder.path().join(RELEASES).join("v1");
+        let release = directory.path().join(RELEASES).join("v1");
         fs::create_dir_all(&release).unwrap();
-        assert!(open(&path, folder.path()).is_err());
+        assert!(open(&path, directory.path()).is_err());
         fs::write(release.join(manifest::NAME), "{}").unwrap();
-        assert_eq!(open(&path, folder.path()).unwrap().release, release);
+        assert_eq!(open(&path, directory.path()).unwrap().release, release);
         let direct = release.display().to_string();
-        assert_eq!(open(&direct, folder.path()).unwrap().release, release);
+        assert_eq!(open(&direct, directory.path()).unwrap().release, release);
     }
 
     #[test]

@@ -32,25 +32,25 @@ pub fn ready() -> bool {
 
 /// A disk; it vanishes with this.
 pub struct Disk {
-    pub folder: tempfile::TempDir,
+    pub directory: tempfile::TempDir,
     pub device: PathBuf,
 }
 
 impl Disk {
     pub fn new(size: u64, sector: u64) -> Self {
-        let folder = memory();
-        let file = folder.path().join("disk");
+        let directory = memory();
+        let file = directory.path().join("disk");
         File::create(&file).unwrap().set_len(size).unwrap();
         let sector = sector.to_string();
         let device = run("losetup", &["-f", "--show", "-b", &sector, text(&file)]);
         Self {
-            folder,
+            directory,
             device: device.trim().into(),
         }
     }
 
     pub fn file(&self) -> PathBuf {
-        self.folder.path().join("disk")
+        self.directory.path().join("disk")
     }
 
     pub fn partition(&self, number: u32) -> PathBuf {
@@ -76,9 +76,9 @@ impl Disk {
         (self.head(4 << 20), blocks)
     }
 
-    /// The folder on which a partition is mounted while `look` looks at it.
+    /// The directory on which a partition is mounted while `look` looks at it.
     pub fn mounted<T>(&self, number: u32, look: impl FnOnce(&Path) -> T) -> T {
-        let at = self.folder.path().join("mnt");
+        let at = self.directory.path().join("mnt");
         Mount::device(self.partition(number), &at, "ext4")
             .perform()
             .unwrap();
@@ -90,8 +90,8 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        for folder in ["mnt", "scratch/target"] {
-            let _ = mount::unmount(&self.folder.path().join(folder));
+        for directory in ["mnt", "scratch/target"] {
+            let _ = mount::unmount(&self.directory.path().join(directory));
         }
         for number in 1..=4 {
             let _ = partition::remove(&self.device, number);
@@ -109,7 +109,7 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// A folder in memory: what is written there need not wait for a disk.
+/// A directory in memory: what is written there need not wait for a disk.
 fn memory() -> tempfile::TempDir {
     let in_memory = tempfile::tempdir_in("/dev/shm");
     in_memory.or_else(|_| tempfile::tempdir()).unwrap()
@@ -121,16 +121,16 @@ pub fn run(program: &str, words: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A release in a folder, with the files that one needs.
+/// A release in a directory, with the files that one needs.
 pub fn release(version: &str) -> tempfile::TempDir {
     release_for(Processor::OWN, version)
 }
 
 pub fn release_for(processor: Processor, version: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let mut files = serde_json::Map::new();
     for (number, name) in (1_u8..).zip(processor.needed()) {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let bytes = content(name, number);
         let sum: String = Sha256::digest(&bytes)
@@ -142,8 +142,8 @@ pub fn release_for(processor: Processor, version: &str) -> tempfile::TempDir {
         files.insert((*name).to_owned(), facts);
     }
     let manifest = serde_json::json!({"version": version, "files": files});
-    fs::write(folder.path().join("manifest.json"), manifest.to_string()).unwrap();
-    folder
+    fs::write(directory.path().join("manifest.json"), manifest.to_string()).unwrap();
+    directory
 }
 
 fn content(name: &str, number: u8) -> Vec<u8> {
@@ -189,7 +189,7 @@ pub fn plan(request: &Request, disk: &Disk, release: &Path) -> Result<Plan, Vec<
 /// Plans and does it.
 pub fn install(disk: &Disk, release: &Path, reporter: &mut dyn Reporter) -> anyhow::Result<()> {
     let plan = plan(&request(disk), disk, release).expect("a plan");
-    installer::execute(&plan, &disk.folder.path().join("scratch"), reporter)
+    installer::execute(&plan, &disk.directory.path().join("scratch"), reporter)
 }
 
 /// Does something when a step begins whose words contain a text.
@@ -211,10 +211,10 @@ pub fn quiet() -> impl Reporter {
 }
 
 /// Compares a release on the disk with its manifest.
-pub fn check_release(folder: &Path) {
-    let release = Release::read(folder).unwrap();
+pub fn check_release(directory: &Path) {
+    let release = Release::read(directory).unwrap();
     for file in &release.files {
-        let path = folder.join(&file.name);
+        let path = directory.join(&file.name);
         installer::manifest::check(&path, file, &mut |_| Ok(())).unwrap();
     }
 }

@@ -40,7 +40,7 @@ pub struct ConfigArguments {
 /// Which machine's sources are read.
 #[derive(Debug, Args)]
 struct Place {
-    /// Read the sources below this folder instead of this machine's; then nothing is applied
+    /// Read the sources below this directory instead of this machine's; then nothing is applied
     #[arg(long, value_name = "DIR", global = true)]
     root: Option<PathBuf>,
     /// Take this for the kernel command line
@@ -207,7 +207,7 @@ impl ConfigArguments {
 }
 
 impl Place {
-    /// A folder that is not there has no sources either, and would look like a configuration without a fault.
+    /// A directory that is not there has no sources either, and would look like a configuration without a fault.
     fn check(&self) -> Result<()> {
         match &self.root {
             Some(root) if !root.is_dir() => {

@@ -40,7 +40,7 @@ pub struct InstallArguments {
     /// With --takeover: what to take of the running system: all, none, or some of keys,host-keys,hostname,addresses
     #[arg(long, value_name = "WHAT")]
     adopt: Option<installer::takeover::Adopt>,
-    /// With --takeover: the ISO, its device, or the folder it is mounted on
+    /// With --takeover: the ISO, its device, or the directory it is mounted on
     #[arg(long, value_name = "ISO", conflicts_with = "iso_url")]
     iso: Option<String>,
     /// Second console of the installed system, e.g. ttyS0

@@ -4,7 +4,7 @@ use clap::Args;
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Components")]
 pub struct ComponentArgs {
-    /// Leave out a bundled part: coredns, metrics-server, local-storage, or the name of any file in the manifests folder
+    /// Leave out a bundled part: coredns, metrics-server, local-storage, or the name of any file in the manifests directory
     #[arg(long, alias = "no-deploy", value_delimiter = ',')]
     pub disable: Vec<String>,
     /// Do not start kube-proxy

@@ -6,7 +6,7 @@ use clap::Args;
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Runtime")]
 pub struct RuntimeArgs {
-    /// Folder for the cluster's state
+    /// Directory for the cluster's state
     #[arg(
         long,
         short = 'd',
@@ -17,7 +17,7 @@ pub struct RuntimeArgs {
     /// YAML file with flags; its keys are the flags' names
     #[arg(long, short = 'c', env = "K3S_CONFIG_FILE", default_value = super::CONFIG_FILE)]
     pub config: String,
-    /// Folder for volumes of the storage class local-path (default: DATA_DIR/storage)
+    /// Directory for volumes of the storage class local-path (default: DATA_DIR/storage)
     #[arg(long)]
     pub default_local_storage_path: Option<PathBuf>,
     /// Use this container runtime instead of the bundled containerd

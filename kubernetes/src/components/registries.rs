@@ -54,7 +54,7 @@ struct Tls {
 /// One `certs.d/HOST/hosts.toml`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct HostsFile {
-    /// The folder's name: a registry, or `_default`.
+    /// The directory's name: a registry, or `_default`.
     pub host: String,
     /// The file.
     pub content: String,

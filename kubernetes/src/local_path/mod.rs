@@ -1,6 +1,6 @@
-//! The storage class `local-path`: a volume is a folder on the node.
+//! The storage class `local-path`: a volume is a directory on the node.
 
-mod folder;
+mod directory;
 mod plan;
 
 use std::convert::Infallible;
@@ -64,8 +64,8 @@ impl Provisioner<'_> {
             .await
             .with_context(|| format!("reading the storage class {}", wanted.class))?;
         let volume = plan::volume(&wanted, &class, self.node, self.storage);
-        let name = wanted.folder_name();
-        folder::make(self.storage, &name)?;
+        let name = wanted.directory_name();
+        directory::make(self.storage, &name)?;
         match self
             .client
             .create("/api/v1/persistentvolumes", &volume)
@@ -82,7 +82,7 @@ impl Provisioner<'_> {
         let Some(released) = plan::released(volume, self.node, self.storage) else {
             return Ok(());
         };
-        folder::remove(self.storage, &released.folder)?;
+        directory::remove(self.storage, &released.directory)?;
         let path = format!("/api/v1/persistentvolumes/{}", released.name);
         self.client
             .delete(&path)

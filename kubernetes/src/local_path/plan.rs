@@ -19,8 +19,8 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// The folder of its volume: the same name as rancher's provisioner gives.
-    pub fn folder_name(&self) -> String {
+    /// The directory of its volume: the same name as rancher's provisioner gives.
+    pub fn directory_name(&self) -> String {
         format!("pvc-{}_{}_{}", self.uid, self.namespace, self.name)
     }
 }
@@ -30,8 +30,8 @@ impl Wanted {
 pub struct Released {
     /// The volume.
     pub name: String,
-    /// Its folder's name.
-    pub folder: String,
+    /// Its directory's name.
+    pub directory: String,
 }
 
 /// Reads a claim: wanted is one of ours without a volume, whose pod the scheduler has put on this node.
@@ -82,13 +82,13 @@ pub fn volume(wanted: &Wanted, class: &Value, node: &str, storage: &Path) -> Val
             "storageClassName": wanted.class,
             "claimRef": claim,
             "volumeMode": "Filesystem",
-            "hostPath": { "path": storage.join(wanted.folder_name()), "type": "DirectoryOrCreate" },
+            "hostPath": { "path": storage.join(wanted.directory_name()), "type": "DirectoryOrCreate" },
             "nodeAffinity": { "required": { "nodeSelectorTerms": [{ "matchExpressions": [on_this_node] }] } },
         },
     })
 }
 
-/// Reads a volume: released is one of ours on this node that is to be deleted with its claim, and whose folder lies
+/// Reads a volume: released is one of ours on this node that is to be deleted with its claim, and whose directory lies
 /// directly in `storage`. The path comes from the API, so it is believed only in this form.
 pub fn released(volume: &Value, node: &str, storage: &Path) -> Option<Released> {
     let text = |pointer: &str| volume.pointer(pointer).and_then(Value::as_str);
@@ -99,12 +99,12 @@ pub fn released(volume: &Value, node: &str, storage: &Path) -> Option<Released> 
         && text("/spec/persistentVolumeReclaimPolicy") == Some("Delete")
         && text("/metadata/deletionTimestamp").is_none();
     let path = Path::new(text("/spec/hostPath/path")?);
-    let folder = path.file_name()?.to_str()?;
+    let directory = path.file_name()?.to_str()?;
     let name = text("/metadata/name")?;
-    let believable = path.parent() == Some(storage) && folder.starts_with(&format!("{name}_"));
+    let believable = path.parent() == Some(storage) && directory.starts_with(&format!("{name}_"));
     (ours && ended && believable).then(|| Released {
         name: name.into(),
-        folder: folder.into(),
+        directory: directory.into(),
     })
 }
 
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn claims_for_this_node_are_wanted() {
-        assert!(wanted(&claim(), "n1").is_some_and(|w| w.folder_name() == "pvc-u1_ns_data"));
+        assert!(wanted(&claim(), "n1").is_some_and(|w| w.directory_name() == "pvc-u1_ns_data"));
         assert_eq!(wanted(&claim(), "n2"), None);
         let mut bound = claim();
         bound["spec"]["volumeName"] = "pvc-u1".into();
@@ -153,7 +153,7 @@ mod tests {
     fn what_was_made_is_recognized_when_released() {
         let expected = Released {
             name: "pvc-u1".into(),
-            folder: "pvc-u1_ns_data".into(),
+            directory: "pvc-u1_ns_data".into(),
         };
         assert_eq!(
             released_volume().and_then(|v| released(&v, "n1", Path::new("/s"))),

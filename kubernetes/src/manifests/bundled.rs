@@ -1,4 +1,4 @@
-//! The release's own manifests, copied into the manifests folder at start.
+//! The release's own manifests, copied into the manifests directory at start.
 
 use std::fs;
 use std::path::Path;

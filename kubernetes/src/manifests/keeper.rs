@@ -1,4 +1,4 @@
-//! The loop that keeps the folder applied.
+//! The loop that keeps the directory applied.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,28 +9,28 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::directory::{self, Changes, Contents};
 use super::documents;
-use super::folder::{self, Changes, Contents};
 use super::record::Record;
 use crate::api::{Applier, Client, ObjectRef};
 
 /// What failed is tried again after this; the pause doubles up to [`LOOK_AGAIN`].
 const FIRST_RETRY: Duration = Duration::from_millis(250);
-/// The folder is looked at again at the latest after this.
+/// The directory is looked at again at the latest after this.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
 /// What runs pods is applied when `node` says that there is a node to run them, at the latest after this: the scheduler
 /// puts a pod aside for a second or more when it finds no node for it.
 const WAIT_FOR_NODE: Duration = Duration::from_secs(30);
 
-/// Keeps the manifests in `folder` applied for ever; `record` is the file that remembers what was applied. A manifest
+/// Keeps the manifests in `directory` applied for ever; `record` is the file that remembers what was applied. A manifest
 /// that fails is reported, tried again, and does not stop the others.
 ///
 /// # Errors
 /// Only a record that cannot be read.
 pub async fn keep_applied(
     client: &Client,
-    folder: &Path,
+    directory: &Path,
     record: &Path,
     node: watch::Receiver<bool>,
 ) -> Result<std::convert::Infallible> {
@@ -45,8 +45,8 @@ pub async fn keep_applied(
     };
     let mut pause = FIRST_RETRY;
     loop {
-        let changes = Changes::listen(folder);
-        match keeper.round(folder::read(folder)).await {
+        let changes = Changes::listen(directory);
+        match keeper.round(directory::read(directory)).await {
             0 => {
                 pause = FIRST_RETRY;
                 changes.next(LOOK_AGAIN).await;

@@ -1,8 +1,8 @@
-//! The manifests folder: what lies in it is kept applied, what leaves it is deleted.
+//! The manifests directory: what lies in it is kept applied, what leaves it is deleted.
 
 mod bundled;
+mod directory;
 mod documents;
-mod folder;
 mod keeper;
 mod record;
 

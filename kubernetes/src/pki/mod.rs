@@ -35,7 +35,7 @@ pub fn ensure(paths: &Paths, leaves: &[Leaf], now: OffsetDateTime) -> Result<Vec
     Ok(made)
 }
 
-/// The folder and stem of a leaf's files, without `.crt` or `.key`.
+/// The directory and stem of a leaf's files, without `.crt` or `.key`.
 pub fn file(paths: &Paths, leaf: &Leaf, extension: &str) -> PathBuf {
     let name = format!("{}.{extension}", leaf.stem);
     match leaf.place {

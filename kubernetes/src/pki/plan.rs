@@ -37,7 +37,7 @@ pub enum Usage {
     Server,
 }
 
-/// The folder of a certificate.
+/// The directory of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// `server/tls`
@@ -49,7 +49,7 @@ pub enum Place {
 /// One certificate to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaf {
-    /// Folder.
+    /// Directory.
     pub place: Place,
     /// Stem of its files.
     pub stem: &'static str,

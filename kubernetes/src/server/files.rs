@@ -158,11 +158,11 @@ pub fn containerd(settings: &Settings) -> Result<()> {
     let registries = registries(&settings.args.runtime.private_registry)?;
     let content = components::containerd_config(settings) + &registries.credentials()?;
     durable::write_own(&paths.agent(CONTAINERD_CONFIG), content, 0o600)?;
-    let folder = paths.agent("etc/containerd/certs.d");
-    let _ = fs::remove_dir_all(&folder);
+    let directory = paths.agent("etc/containerd/certs.d");
+    let _ = fs::remove_dir_all(&directory);
     for file in registries.hosts_files()? {
         durable::write_own(
-            &folder.join(&file.host).join("hosts.toml"),
+            &directory.join(&file.host).join("hosts.toml"),
             file.content,
             0o600,
         )?;
@@ -190,9 +190,9 @@ pub fn cni(settings: &Settings, subnets: &[crate::network::Network]) -> Result<(
 
 /// `kubernetes server --config`.
 pub fn server(settings: &Settings) -> Result<()> {
-    // kine makes the file, not the folder.
-    let folder = settings.paths.server("db");
-    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    // kine makes the file, not the directory.
+    let directory = settings.paths.server("db");
+    fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
     json(
         &paths::run("server.json"),
         &components::server_config(settings),
@@ -201,11 +201,12 @@ pub fn server(settings: &Settings) -> Result<()> {
 
 /// `kubernetes agent --config`, and the kubelet's configuration.
 pub fn agent(settings: &Settings, addresses: &[std::net::IpAddr]) -> Result<()> {
-    for folder in [
+    for directory in [
         settings.paths.agent("pod-manifests"),
         settings.paths.images(),
     ] {
-        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("making {}", directory.display()))?;
     }
     let resolv_conf = super::resolv::prepare(settings)?;
     let kubelet = components::kubelet_configuration(settings, &resolv_conf);

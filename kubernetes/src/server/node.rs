@@ -166,7 +166,7 @@ impl Node {
         self.notifier.event(Event::ApiReady);
         gateway.open();
         let settings = &self.settings;
-        let (folder, record) = (
+        let (directory, record) = (
             settings.paths.manifests(),
             settings.paths.server("applied.json"),
         );
@@ -183,7 +183,7 @@ impl Node {
         };
         tokio::select! {
             never = node_up => never,
-            failed = manifests::keep_applied(client, &folder, &record, node) => failed,
+            failed = manifests::keep_applied(client, &directory, &record, node) => failed,
             failed = resolv::follow(settings, client) => failed,
             never = renewal::keep(settings, self.addresses.subscribe()) => match never {},
             never = self.publish(client) => match never {},

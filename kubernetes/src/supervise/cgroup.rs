@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow};
 
 const MOUNT: &str = "/sys/fs/cgroup";
 
-/// Our own cgroup, split: we are in `supervisor`, children in folders of their own.
+/// Our own cgroup, split: we are in `supervisor`, children in directories of their own.
 #[derive(Debug, Clone)]
 pub struct Cgroups {
     base: Option<PathBuf>,

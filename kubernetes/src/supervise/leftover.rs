@@ -13,8 +13,8 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// Remembers a child.
 pub fn remember(pid_file: &Path, pid: u32) {
-    if let Some(folder) = pid_file.parent() {
-        let _ = fs::create_dir_all(folder);
+    if let Some(directory) = pid_file.parent() {
+        let _ = fs::create_dir_all(directory);
     }
     // Without the file a later start cannot clean up; that is no reason to stop this one.
     if let Err(error) = fs::write(pid_file, pid.to_string()) {

@@ -67,16 +67,16 @@ func TestKubeProxyMayBeLeftOut(t *testing.T) {
 }
 
 func TestFindArchives(t *testing.T) {
-	folder := t.TempDir()
+	directory := t.TempDir()
 	for _, name := range []string{"b.tar", "a.tar.zst", "c.tar.gz", "d.tgz", "notes.txt", ".tar", "e.tar.part"} {
-		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(directory, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(filepath.Join(folder, "f.tar"), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(directory, "f.tar"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	found, err := findArchives(folder)
+	found, err := findArchives(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +86,8 @@ func TestFindArchives(t *testing.T) {
 	if want := []string{"a.tar.zst", "b.tar", "c.tar.gz", "d.tgz"}; !slices.Equal(found, want) {
 		t.Errorf("found %q, want %q", found, want)
 	}
-	if none, err := findArchives(filepath.Join(folder, "missing")); err != nil || len(none) > 0 {
-		t.Errorf("a missing folder has %q, %v", none, err)
+	if none, err := findArchives(filepath.Join(directory, "missing")); err != nil || len(none) > 0 {
+		t.Errorf("a missing directory has %q, %v", none, err)
 	}
 }
 

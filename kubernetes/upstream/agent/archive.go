@@ -34,10 +34,10 @@ func isArchive(name string) bool {
 	})
 }
 
-// findArchives lists the image archives of a folder by name. A folder that does
+// findArchives lists the image archives of a directory by name. A directory that does
 // not exist has none.
-func findArchives(folder string) ([]string, error) {
-	entries, err := os.ReadDir(folder)
+func findArchives(directory string) ([]string, error) {
+	entries, err := os.ReadDir(directory)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -47,7 +47,7 @@ func findArchives(folder string) ([]string, error) {
 	var archives []string
 	for _, entry := range entries {
 		if !entry.IsDir() && isArchive(entry.Name()) {
-			archives = append(archives, filepath.Join(folder, entry.Name()))
+			archives = append(archives, filepath.Join(directory, entry.Name()))
 		}
 	}
 	return archives, nil

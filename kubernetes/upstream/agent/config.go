@@ -12,7 +12,7 @@ type Config struct {
 	Kubelet []string `json:"kubelet"`
 	// KubeProxy without flags is not run: something else makes services reachable.
 	KubeProxy []string `json:"kube-proxy"`
-	// Images are folders of image archives; one that does not exist is empty.
+	// Images are directories of image archives; one that does not exist is empty.
 	Images []string `json:"images"`
 	// Containerd is containerd's socket as a URL, unix:///….
 	Containerd string `json:"containerd"`

@@ -31,7 +31,7 @@ type importer struct {
 	snapshotter string
 }
 
-// importImages imports all archives of the configured folders. An archive that
+// importImages imports all archives of the configured directories. An archive that
 // fails is reported and the next one tried: the node is better with what it has.
 func importImages(ctx context.Context, config *Config) {
 	archives := allArchives(config.Images)
@@ -59,10 +59,10 @@ func importImages(ctx context.Context, config *Config) {
 	}
 }
 
-func allArchives(folders []string) []string {
+func allArchives(directories []string) []string {
 	var all []string
-	for _, folder := range folders {
-		archives, err := findArchives(folder)
+	for _, directory := range directories {
+		archives, err := findArchives(directory)
 		if err != nil {
 			report("looking for images: %v", err)
 		}

@@ -15,9 +15,9 @@ import (
 // startTestKine runs kine on a new database, with a client for it.
 func startTestKine(t *testing.T) (store *kine, client *clientv3.Client, database string) {
 	t.Helper()
-	folder := t.TempDir()
-	database = filepath.Join(folder, "state.db")
-	socket := "unix://" + filepath.Join(folder, "kine.sock")
+	directory := t.TempDir()
+	database = filepath.Join(directory, "state.db")
+	socket := "unix://" + filepath.Join(directory, "kine.sock")
 	store, err := startKine([]string{"--listen-address", socket, "--endpoint", "sqlite://" + database + "?_journal=WAL", "--metrics-bind-address", "0"})
 	if err != nil {
 		t.Fatal(err)

@@ -2,10 +2,10 @@ use super::*;
 use std::fs;
 
 fn root(config: &str) -> tempfile::TempDir {
-    let root = tempfile::tempdir().expect("a folder");
-    let folder = root.path().join("var/lib/rancher/k3os");
-    fs::create_dir_all(&folder).expect("making a folder");
-    fs::write(folder.join("config.yaml"), config).expect("writing the configuration");
+    let root = tempfile::tempdir().expect("a directory");
+    let directory = root.path().join("var/lib/rancher/k3os");
+    fs::create_dir_all(&directory).expect("making a directory");
+    fs::write(directory.join("config.yaml"), config).expect("writing the configuration");
     root
 }
 
@@ -112,8 +112,8 @@ fn a_key_that_is_not_there_is_told_from_one_that_is_not_set() {
 
 #[test]
 fn files_are_read_as_what_they_are_said_to_be() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("user-data");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("user-data");
     fs::write(&file, "#!/bin/sh\nexit\n").expect("writing");
     let files = [file];
     assert_eq!(
@@ -139,7 +139,7 @@ fn files_are_read_as_what_they_are_said_to_be() {
 #[test]
 fn a_diff_of_another_root_is_against_that_root() {
     let root = root("hostname: new\n");
-    fs::create_dir_all(root.path().join("etc")).expect("making a folder");
+    fs::create_dir_all(root.path().join("etc")).expect("making a directory");
     fs::write(root.path().join("etc/hostname"), "new\n").expect("writing");
     std::os::unix::fs::symlink("/proc/self/environ", root.path().join("etc/hosts"))
         .expect("linking");

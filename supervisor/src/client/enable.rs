@@ -1,4 +1,4 @@
-//! `enable`, `disable`, `mask`, `unmask`, `is-enabled`: links in the persistent folder of unit files.
+//! `enable`, `disable`, `mask`, `unmask`, `is-enabled`: links in the persistent directory of unit files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,8 +18,8 @@ pub type Done = Vec<String>;
 pub struct Links {
     /// The unit files.
     pub store: Store,
-    /// The folder for our links; one of the store's.
-    pub folder: PathBuf,
+    /// The directory for our links; one of the store's.
+    pub directory: PathBuf,
 }
 
 impl Links {
@@ -56,12 +56,12 @@ impl Links {
             (&install.required_by, "requires"),
         ] {
             for target in targets {
-                let link = self.folder.join(format!("{target}.{kind}")).join(&name);
+                let link = self.directory.join(format!("{target}.{kind}")).join(&name);
                 done.extend(self.link(&link, file)?);
             }
         }
         for alias in install.alias.iter().filter(|alias| **alias != name) {
-            done.extend(self.link(&self.folder.join(alias), file)?);
+            done.extend(self.link(&self.directory.join(alias), file)?);
         }
         Ok(done)
     }
@@ -73,7 +73,7 @@ impl Links {
         }
         let mut done = Vec::new();
         for (target, kind) in self.store.wanted_by(name) {
-            let link = self.folder.join(format!("{target}.{kind}")).join(name);
+            let link = self.directory.join(format!("{target}.{kind}")).join(name);
             if link.symlink_metadata().is_ok() {
                 done.extend(remove(&link)?);
             }
@@ -86,12 +86,12 @@ impl Links {
 
     /// Makes a unit impossible to start.
     pub fn mask(&self, name: &str) -> Result<Done, String> {
-        self.link(&self.folder.join(name), Path::new("/dev/null"))
+        self.link(&self.directory.join(name), Path::new("/dev/null"))
     }
 
     /// Undoes [`Links::mask`].
     pub fn unmask(&self, name: &str) -> Result<Done, String> {
-        let link = self.folder.join(name);
+        let link = self.directory.join(name);
         match fs::read_link(&link).is_ok_and(|target| target == Path::new("/dev/null")) {
             true => remove(&link),
             false => Ok(Vec::new()),
@@ -125,8 +125,8 @@ impl Links {
             return Ok(Vec::new());
         }
         let made = || -> io::Result<()> {
-            if let Some(folder) = link.parent() {
-                fs::create_dir_all(folder)?;
+            if let Some(directory) = link.parent() {
+                fs::create_dir_all(directory)?;
             }
             match fs::remove_file(link) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -177,7 +177,13 @@ mod tests {
         .unwrap();
         symlink("../b.service", usr.join("m.target.wants/b.service")).unwrap();
         let store = Store::new(vec![usr, own.clone()]);
-        (root, Links { store, folder: own })
+        (
+            root,
+            Links {
+                store,
+                directory: own,
+            },
+        )
     }
 
     #[test]

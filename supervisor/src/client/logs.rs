@@ -167,22 +167,22 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_written() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a.service.log"), "one\ntwo\nthree\n").unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("a.service.log"), "one\ntwo\nthree\n").unwrap();
         let request = LogsRequest {
             unit: "a".into(),
             follow: false,
             lines: Some(2),
         };
         let mut out = Vec::new();
-        logs(&request, folder.path(), &mut out).unwrap();
+        logs(&request, directory.path(), &mut out).unwrap();
         assert_eq!(out, b"two\nthree\n");
         let missing = LogsRequest {
             unit: "b".into(),
             ..request
         };
         assert!(
-            logs(&missing, folder.path(), &mut out)
+            logs(&missing, directory.path(), &mut out)
                 .unwrap_err()
                 .contains("b.service has no log")
         );

@@ -48,7 +48,7 @@ impl Client {
         let store = Store::new(UNIT_DIRS.iter().map(PathBuf::from).collect());
         let links = Links {
             store,
-            folder: PERSISTENT_UNIT_DIR.into(),
+            directory: PERSISTENT_UNIT_DIR.into(),
         };
         Self {
             socket: Path::new(RUNTIME_DIR).join("control.sock"),

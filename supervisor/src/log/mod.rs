@@ -32,10 +32,10 @@ pub struct Log {
 }
 
 impl Log {
-    /// A log of `unit` in `folder`. Nothing is opened before the first line.
-    pub fn new(folder: &Path, unit: &str) -> Self {
+    /// A log of `unit` in `directory`. Nothing is opened before the first line.
+    pub fn new(directory: &Path, unit: &str) -> Self {
         Self {
-            path: path(folder, unit),
+            path: path(directory, unit),
             most_bytes: MOST_BYTES,
             file: None,
             size: 0,
@@ -138,8 +138,8 @@ impl Log {
     }
 
     fn open(&mut self) -> io::Result<()> {
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
+        if let Some(directory) = self.path.parent() {
+            fs::create_dir_all(directory)?;
         }
         let file = OpenOptions::new()
             .append(true)
@@ -153,8 +153,8 @@ impl Log {
 }
 
 /// The log file of a unit.
-pub fn path(folder: &Path, unit: &str) -> PathBuf {
-    folder.join(format!("{unit}.log"))
+pub fn path(directory: &Path, unit: &str) -> PathBuf {
+    directory.join(format!("{unit}.log"))
 }
 
 /// The file that a log was before its last rotation.
@@ -170,39 +170,39 @@ mod tests {
 
     #[test]
     fn lines_are_stamped_and_partial_ones_wait() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut log = Log::new(folder.path(), "a.service");
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = Log::new(directory.path(), "a.service");
         assert_eq!(log.feed(b"one\ntw", "T1"), None);
         assert_eq!(log.feed(b"o\n", "T2"), None);
         assert_eq!(log.say("restarting", "T3"), None);
-        let text = fs::read_to_string(folder.path().join("a.service.log")).unwrap();
+        let text = fs::read_to_string(directory.path().join("a.service.log")).unwrap();
         assert_eq!(text, "T1 one\nT2 two\nT3 [k3os] restarting\n");
         assert_eq!(log.last_lines().count(), 3);
     }
 
     #[test]
     fn a_full_log_is_rotated_once() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut log = Log {
             most_bytes: 100,
-            ..Log::new(folder.path(), "a")
+            ..Log::new(directory.path(), "a")
         };
         for number in 0..100 {
             log.feed(format!("line {number}\n").as_bytes(), "T");
         }
-        let path = path(folder.path(), "a");
+        let path = path(directory.path(), "a");
         assert!(fs::metadata(&path).unwrap().len() <= 100);
         assert!(fs::metadata(rotated(&path)).unwrap().len() <= 100);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
         assert!(fs::read_to_string(&path).unwrap().ends_with("T line 99\n"));
         assert_eq!(log.last_lines().count(), LAST_LINES);
     }
 
     #[test]
     fn a_disk_that_takes_nothing_is_told_once_and_recovered_from() {
-        let folder = tempfile::tempdir().unwrap();
-        let blocked = folder.path().join("logs");
-        fs::write(&blocked, "not a folder").unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let blocked = directory.path().join("logs");
+        fs::write(&blocked, "not a directory").unwrap();
         let mut log = Log::new(&blocked, "a");
         let told = log.feed(b"one\n", "T").unwrap();
         assert!(told.contains("only the last 20 lines are kept"), "{told}");

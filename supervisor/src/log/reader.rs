@@ -94,8 +94,8 @@ mod tests {
 
     #[test]
     fn lines_are_read_over_a_rotation() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.log");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
         fs::write(&path, "three\nfour\n").unwrap();
         fs::write(rotated(&path), "one\ntwo\n").unwrap();
         assert_eq!(
@@ -103,13 +103,13 @@ mod tests {
             ["two", "three", "four"]
         );
         assert_eq!(last_lines(&path, None).unwrap().len(), 4);
-        assert!(last_lines(&folder.path().join("b.log"), None).is_err());
+        assert!(last_lines(&directory.path().join("b.log"), None).is_err());
     }
 
     #[test]
     fn a_follower_goes_over_to_the_new_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.log");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
         let mut follower = Follower::at_end(&path).unwrap();
         assert_eq!(follower.take().unwrap(), b"");
         fs::write(&path, "one\n").unwrap();

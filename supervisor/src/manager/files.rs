@@ -1,4 +1,4 @@
-//! Folders and control groups of services: made before a start, removed after a stop.
+//! Directories and control groups of services: made before a start, removed after a stop.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -18,7 +18,7 @@ use crate::users::Database;
 const CONTROL_GROUP: &str = ".control";
 
 impl Supervisor {
-    /// Makes a service's control group and folders. What fails is in its log; it starts all the same
+    /// Makes a service's control group and directories. What fails is in its log; it starts all the same
     /// and says itself what it lacks.
     pub(super) fn prepare(&mut self, unit: &str) -> Vec<Action> {
         let Some(runtime) = self.services.get_mut(unit) else {
@@ -30,11 +30,11 @@ impl Supervisor {
         if let Some(group) = runtime.cgroup.clone() {
             problems.extend(make_group(&group, &settings, owner));
         }
-        for (base, _, folders) in launch::folders(&settings) {
-            for name in &folders.names {
+        for (base, _, directories) in launch::directories(&settings) {
+            for name in &directories.names {
                 let path = Path::new(base).join(name);
-                let mode = folders.mode.unwrap_or(0o755);
-                if let Err(error) = make_folder(&path, mode, owner) {
+                let mode = directories.mode.unwrap_or(0o755);
+                if let Err(error) = make_directory(&path, mode, owner) {
                     problems.push(format!("making {}: {error}", path.display()));
                 }
             }
@@ -90,7 +90,7 @@ impl Supervisor {
     }
 }
 
-/// The user and group that own a service's folders. An unknown user is told when it is launched.
+/// The user and group that own a service's directories. An unknown user is told when it is launched.
 fn owner(settings: &Service) -> Option<(u32, u32)> {
     if settings.user.is_none() && settings.group.is_none() {
         return None;
@@ -133,7 +133,7 @@ fn make_group(group: &Path, settings: &Service, owner: Option<(u32, u32)>) -> Ve
     problems
 }
 
-fn make_folder(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<()> {
+fn make_directory(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<()> {
     fs::create_dir_all(path)?;
     fs::set_permissions(path, Permissions::from_mode(mode))?;
     match owner {

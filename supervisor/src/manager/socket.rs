@@ -36,8 +36,8 @@ struct Client {
 impl Control {
     /// Listens at `path`, for root alone.
     pub(super) fn bind(path: &Path) -> io::Result<Self> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
         }
         let _ = fs::remove_file(path);
         let listener = UnixListener::bind(path)?;

@@ -181,9 +181,9 @@ mod tests {
     /// A bus of our own, on the real daemon where the machine has one.
     #[test]
     fn the_real_daemon_tells_when_a_name_is_taken() {
-        let folder = tempfile::tempdir().unwrap();
-        let socket = folder.path().join("bus");
-        let config = folder.path().join("bus.conf");
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("bus");
+        let config = directory.path().join("bus.conf");
         let text = format!(
             "<busconfig><type>session</type><listen>unix:path={}</listen><policy context='default'>\
              <allow send_destination='*'/><allow own='*'/><allow receive_sender='*'/></policy></busconfig>",

@@ -148,7 +148,7 @@ pub enum Whom {
 /// What the manager is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Make folders and the control group.
+    /// Make directories and the control group.
     Prepare,
     /// Start a command and answer with [`Service::spawned`] or [`Service::spawn_failed`].
     Spawn(List, usize, Role),
@@ -160,7 +160,7 @@ pub enum Action {
     Signal(Whom, i32),
     /// Look whether the control group is empty and answer with [`Service::group_checked`].
     CheckGroup,
-    /// Remove folders and the control group.
+    /// Remove directories and the control group.
     CleanUp,
     /// A start has ended, well or not.
     Started(bool),

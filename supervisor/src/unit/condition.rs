@@ -187,11 +187,11 @@ fn is_executable(path: &Path) -> bool {
 }
 
 fn glob_matches(path: &Path) -> bool {
-    let (Some(folder), Some(pattern)) = (path.parent(), path.file_name()) else {
+    let (Some(directory), Some(pattern)) = (path.parent(), path.file_name()) else {
         return false;
     };
     let pattern = pattern.to_string_lossy();
-    let Ok(entries) = folder.read_dir() else {
+    let Ok(entries) = directory.read_dir() else {
         return false;
     };
     entries

@@ -16,8 +16,8 @@ use std::path::PathBuf;
 
 use condition::Condition;
 pub use service::{
-    Ending, EnvironmentFile, Exec, Folders, KillMode, NotifyAccess, Output, Own, Preserve, Restart,
-    Service, Tty, Type,
+    Directories, Ending, EnvironmentFile, Exec, KillMode, NotifyAccess, Output, Own, Preserve,
+    Restart, Service, Tty, Type,
 };
 
 /// A unit as it will be obeyed.
@@ -37,9 +37,9 @@ pub struct Unit {
     pub after: BTreeSet<String>,
     /// `Before=`
     pub before: BTreeSet<String>,
-    /// `Wants=` and `*.wants` folders
+    /// `Wants=` and `*.wants` directories
     pub wants: BTreeSet<String>,
-    /// `Requires=`, `BindsTo=`, `Requisite=` and `*.requires` folders
+    /// `Requires=`, `BindsTo=`, `Requisite=` and `*.requires` directories
     pub requires: BTreeSet<String>,
     /// `PartOf=`
     pub part_of: BTreeSet<String>,

@@ -125,10 +125,10 @@ impl Exec {
     }
 }
 
-/// A folder made for a service under /run, /var/lib, …
+/// A directory made for a service under /run, /var/lib, …
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Folders {
-    /// Names below the base folder.
+pub struct Directories {
+    /// Names below the base directory.
     pub names: Vec<String>,
     /// File mode.
     pub mode: Option<u32>,
@@ -251,17 +251,17 @@ pub struct Service {
     /// `NotifyAccess=`
     pub notify_access: NotifyAccess,
     /// `RuntimeDirectory=`
-    pub runtime: Folders,
+    pub runtime: Directories,
     /// `RuntimeDirectoryPreserve=`: yes; `restart` counts as no at a stop
     pub runtime_preserve: Preserve,
     /// `StateDirectory=`
-    pub state: Folders,
+    pub state: Directories,
     /// `CacheDirectory=`
-    pub cache: Folders,
+    pub cache: Directories,
     /// `LogsDirectory=`
-    pub logs: Folders,
+    pub logs: Directories,
     /// `ConfigurationDirectory=`
-    pub configuration: Folders,
+    pub configuration: Directories,
     /// The terminal.
     pub tty: Tty,
     /// `StandardOutput=`
@@ -359,12 +359,12 @@ impl Default for Service {
             kill_signal: nix::libc::SIGTERM,
             send_sigkill: true,
             notify_access: NotifyAccess::None,
-            runtime: Folders::default(),
+            runtime: Directories::default(),
             runtime_preserve: Preserve::No,
-            state: Folders::default(),
-            cache: Folders::default(),
-            logs: Folders::default(),
-            configuration: Folders::default(),
+            state: Directories::default(),
+            cache: Directories::default(),
+            logs: Directories::default(),
+            configuration: Directories::default(),
             tty: Tty::default(),
             output: Output::Log,
             error: Output::Inherit,

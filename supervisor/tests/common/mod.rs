@@ -15,20 +15,20 @@ use supervisor::control::{Reply, UnitStatus};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Machine {
-    pub folder: tempfile::TempDir,
+    pub directory: tempfile::TempDir,
     pub cgroup: Option<PathBuf>,
     is_pid_1: bool,
     child: Option<Child>,
 }
 
 impl Machine {
-    /// Units by name and text; `$DIR` in a text is the machine's folder, `$NOTIFY` sends a notification.
+    /// Units by name and text; `$DIR` in a text is the machine's directory, `$NOTIFY` sends a notification.
     pub fn new(units: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let machine = Self {
-            cgroup: make_cgroup(folder.path()),
+            cgroup: make_cgroup(directory.path()),
             is_pid_1: can_unshare(),
-            folder,
+            directory,
             child: None,
         };
         for (name, text) in units {
@@ -38,18 +38,18 @@ impl Machine {
     }
 
     pub fn unit(&self, name: &str, text: &str) {
-        let path = self.folder.path().join("units").join(name);
+        let path = self.directory.path().join("units").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let notify = format!("{} --notify", program().display());
         let text = text
-            .replace("$DIR", self.folder.path().to_str().unwrap())
+            .replace("$DIR", self.directory.path().to_str().unwrap())
             .replace("$NOTIFY", &notify);
         fs::write(path, text).unwrap();
     }
 
     /// Boots into `goal` and waits until it listens.
     pub fn boot(&mut self, goal: &str) {
-        let file = |name| fs::File::create(self.folder.path().join(name)).unwrap();
+        let file = |name| fs::File::create(self.directory.path().join(name)).unwrap();
         let mut words: Vec<PathBuf> = Vec::new();
         if self.is_pid_1 {
             words.extend(
@@ -58,7 +58,7 @@ impl Machine {
         }
         words.extend([
             program(),
-            self.folder.path().to_owned(),
+            self.directory.path().to_owned(),
             PathBuf::from(goal),
         ]);
         words.extend(self.cgroup.clone());
@@ -73,7 +73,7 @@ impl Machine {
     }
 
     fn socket(&self) -> PathBuf {
-        self.folder.path().join("run/control.sock")
+        self.directory.path().join("run/control.sock")
     }
 
     pub fn ask(&self, request: &str) -> Reply {
@@ -113,7 +113,7 @@ impl Machine {
     }
 
     pub fn read(&self, file: &str) -> String {
-        fs::read_to_string(self.folder.path().join(file)).unwrap_or_default()
+        fs::read_to_string(self.directory.path().join(file)).unwrap_or_default()
     }
 
     pub fn log(&self, unit: &str) -> String {
@@ -196,12 +196,12 @@ fn can_unshare() -> bool {
 }
 
 /// A group of our own in a cgroup2 mount.
-fn make_cgroup(folder: &Path) -> Option<PathBuf> {
+fn make_cgroup(directory: &Path) -> Option<PathBuf> {
     let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
     let mount = mounts.into_iter().find(|mount| {
         mount.join("cgroup.procs").exists() && mount.join("cgroup.controllers").exists()
     })?;
-    let name = folder.file_name()?.to_str()?.trim_start_matches('.');
+    let name = directory.file_name()?.to_str()?.trim_start_matches('.');
     let group = mount.join(format!("k3os-test-{name}"));
     fs::create_dir(&group).ok().map(|()| group)
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use super::first_text;
 
-/// Of the disk with this folder in /sys/block, and `place`, the same without links; empty where it has none.
+/// Of the disk with this directory in /sys/block, and `place`, the same without links; empty where it has none.
 ///
-/// virtio, NVMe and SD tell it themselves, USB in the folder of the device, SATA and SCSI in a page of their own.
-pub(super) fn of(folder: &Path, place: &Path) -> String {
-    let own = || first_text(folder, &["serial", "device/serial"]);
-    let page = || page(&fs::read(folder.join("device/vpd_pg80")).unwrap_or_default());
-    let name = || first_text(folder, &["device/wwid"]);
+/// virtio, NVMe and SD tell it themselves, USB in the directory of the device, SATA and SCSI in a page of their own.
+pub(super) fn of(directory: &Path, place: &Path) -> String {
+    let own = || first_text(directory, &["serial", "device/serial"]);
+    let page = || page(&fs::read(directory.join("device/vpd_pg80")).unwrap_or_default());
+    let name = || first_text(directory, &["device/wwid"]);
     let ways: [&dyn Fn() -> String; 4] = [&own, &|| usb(place), &page, &name];
     let mut found = ways.iter().map(|way| way());
     found.find(|text| !text.is_empty()).unwrap_or_default()
@@ -19,16 +19,16 @@ pub(super) fn of(folder: &Path, place: &Path) -> String {
 
 /// The nearest device above with a number; that of the bus itself (`usb2`) is none.
 fn usb(place: &Path) -> String {
-    let is_bus = |folder: &&Path| {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let is_bus = |directory: &&Path| {
+        let name = directory.file_name().unwrap_or_default().to_string_lossy();
         name.strip_prefix("usb")
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    if !place.ancestors().any(|folder| is_bus(&folder)) {
+    if !place.ancestors().any(|directory| is_bus(&directory)) {
         return String::new();
     }
-    let devices = place.ancestors().take_while(|folder| !is_bus(folder));
-    let mut numbers = devices.map(|folder| first_text(folder, &["serial"]));
+    let devices = place.ancestors().take_while(|directory| !is_bus(directory));
+    let mut numbers = devices.map(|directory| first_text(directory, &["serial"]));
     numbers.find(|text| !text.is_empty()).unwrap_or_default()
 }
 

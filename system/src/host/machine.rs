@@ -24,18 +24,18 @@ impl Host for Machine {
         }
     }
 
-    fn list(&self, folder: &Path) -> Result<Vec<String>> {
-        let entries = match fs::read_dir(folder) {
+    fn list(&self, directory: &Path) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => {
-                return Err(error).with_context(|| format!("reading {}", folder.display()));
+                return Err(error).with_context(|| format!("reading {}", directory.display()));
             }
         };
         let mut names = entries
             .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
             .collect::<Result<Vec<_>, _>>()
-            .with_context(|| format!("reading {}", folder.display()))?;
+            .with_context(|| format!("reading {}", directory.display()))?;
         names.sort();
         Ok(names)
     }
@@ -66,9 +66,9 @@ impl Host for Machine {
         if fs::read_link(link).is_ok_and(|present| present == target) {
             return Ok(false);
         }
-        if let Some(folder) = link.parent() {
-            fs::create_dir_all(folder)
-                .with_context(|| format!("making the folder {}", folder.display()))?;
+        if let Some(directory) = link.parent() {
+            fs::create_dir_all(directory)
+                .with_context(|| format!("making the directory {}", directory.display()))?;
         }
         self.remove(link)?;
         symlink(target, link)
@@ -114,8 +114,8 @@ fn restrict(path: &Path) -> std::io::Result<bool> {
 }
 
 fn append(path: &Path, bytes: &[u8], limit: u64) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
     }
     // Output may hold secrets: root's eyes only.
     let open = || {
@@ -142,14 +142,14 @@ mod tests {
 
     #[test]
     fn a_log_is_bounded() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log/commands.log");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log/commands.log");
         for _ in 0..5 {
             Machine.append(&path, b"0123456789", 25).unwrap();
         }
         assert_eq!(fs::read(&path).unwrap().len(), 10);
         assert_eq!(
-            fs::read(folder.path().join("log/commands.log.1"))
+            fs::read(directory.path().join("log/commands.log.1"))
                 .unwrap()
                 .len(),
             20
@@ -158,8 +158,8 @@ mod tests {
 
     #[test]
     fn a_restricted_file_is_its_owner_s() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.yaml");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.yaml");
         fs::write(&path, "k3os: {token: x}").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(Machine.restrict(&path).unwrap());
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_no_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("absent");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("absent");
         assert_eq!(Machine.read(&path).unwrap(), None);
         assert!(Machine.list(&path).unwrap().is_empty());
         assert!(!Machine.remove(&path).unwrap());
@@ -182,8 +182,8 @@ mod tests {
 
     #[test]
     fn links_are_made_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let link = folder.path().join("wants/k3s.service");
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("wants/k3s.service");
         assert!(Machine.link(&link, Path::new("../k3s.service")).unwrap());
         assert!(!Machine.link(&link, Path::new("../k3s.service")).unwrap());
         assert!(Machine.link(&link, Path::new("/other")).unwrap());

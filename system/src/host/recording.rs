@@ -115,11 +115,11 @@ impl Host for Recording {
             .map(|(bytes, _)| bytes.clone()))
     }
 
-    fn list(&self, folder: &Path) -> Result<Vec<String>> {
+    fn list(&self, directory: &Path) -> Result<Vec<String>> {
         let files = self.files.borrow();
         let inside = files
             .keys()
-            .filter_map(|path| path.strip_prefix(folder).ok());
+            .filter_map(|path| path.strip_prefix(directory).ok());
         let names: BTreeSet<_> = inside.filter_map(|rest| rest.iter().next()).collect();
         Ok(names
             .into_iter()

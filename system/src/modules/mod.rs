@@ -20,7 +20,7 @@ const MODULE_INIT_COMPRESSED_FILE: i32 = 4;
 /// The modules of the running kernel, and which of them this loader has loaded.
 #[derive(Debug)]
 pub struct Loader {
-    folder: PathBuf,
+    directory: PathBuf,
     index: Index,
     loaded: BTreeSet<String>,
 }
@@ -36,9 +36,9 @@ impl Loader {
         Ok(Self::at(Path::new("/lib/modules").join(release.trim())))
     }
 
-    /// The same for a folder given by the caller.
-    pub fn at(folder: PathBuf) -> Self {
-        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    /// The same for a directory given by the caller.
+    pub fn at(directory: PathBuf) -> Self {
+        let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap_or_default();
         let index = Index::parse(
             &read("modules.alias"),
             &read("modules.dep"),
@@ -46,7 +46,7 @@ impl Loader {
             &read("modules.builtin"),
         );
         Self {
-            folder,
+            directory,
             index,
             loaded: BTreeSet::new(),
         }
@@ -80,7 +80,7 @@ impl Loader {
         if served.is_empty() {
             anyhow::bail!(
                 "loading the module {name}: there is none of this name or alias in {}",
-                self.folder.display()
+                self.directory.display()
             );
         }
         served
@@ -97,7 +97,7 @@ impl Loader {
                 ""
             };
             if self.loaded.insert(module) {
-                insert_module(&self.folder.join(&file), own_parameters)?;
+                insert_module(&self.directory.join(&file), own_parameters)?;
             }
         }
         Ok(())
@@ -136,8 +136,8 @@ pub fn device_aliases() -> Vec<String> {
     aliases.into_iter().collect()
 }
 
-fn collect_aliases(folder: &Path, aliases: &mut BTreeSet<String>) {
-    let Ok(entries) = fs::read_dir(folder) else {
+fn collect_aliases(directory: &Path, aliases: &mut BTreeSet<String>) {
+    let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
     for entry in entries.flatten() {

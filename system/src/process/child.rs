@@ -12,21 +12,21 @@ use nix::libc;
 use super::terminal::open_terminal;
 use super::{Command, Step};
 
-/// The group's folder, for the clone, and its `cgroup.procs`, for kernels that refuse it.
+/// The group's directory, for the clone, and its `cgroup.procs`, for kernels that refuse it.
 pub(super) struct Group {
-    folder: File,
+    directory: File,
     members: File,
 }
 
 pub(super) fn open_group(path: &Path) -> io::Result<Group> {
-    let folder = OpenOptions::new()
+    let directory = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_DIRECTORY | libc::O_PATH)
         .open(path)?;
     let members = OpenOptions::new()
         .write(true)
         .open(path.join("cgroup.procs"))?;
-    Ok(Group { folder, members })
+    Ok(Group { directory, members })
 }
 
 /// `struct clone_args` of linux/sched.h, version 2.
@@ -50,8 +50,8 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// Clones a child into the group.
 pub(super) fn clone_into(group: Option<&Group>, child: &Child<'_>) -> io::Result<i32> {
-    let folder = group.map(|group| group.folder.as_raw_fd());
-    match clone_child(folder, None, child) {
+    let directory = group.map(|group| group.directory.as_raw_fd());
+    match clone_child(directory, None, child) {
         // A kernel or a filter without the flag: the child moves itself.
         Err(error) if group.is_some() && error.raw_os_error() != Some(libc::EAGAIN) => {
             clone_child(None, group.map(|group| group.members.as_raw_fd()), child)
@@ -69,9 +69,9 @@ fn clone_child(
         exit_signal: libc::SIGCHLD as u64,
         ..CloneArguments::default()
     };
-    if let Some(folder) = born_in {
+    if let Some(directory) = born_in {
         arguments.flags = CLONE_INTO_CGROUP;
-        arguments.cgroup = folder as u64;
+        arguments.cgroup = directory as u64;
     }
     // SAFETY: without CLONE_VM this is fork(2): the child has its own copy of memory. It runs only
     // `Child::run`, which makes system calls on data prepared before and never returns.

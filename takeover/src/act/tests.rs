@@ -10,13 +10,13 @@ use super::*;
 use crate::keep::destination;
 use crate::{OLD_ROOT, STATE_LABEL, save_loader};
 
-/// A file system in a folder: what belongs to it as a whole is remembered.
-struct Folder {
-    folder: tempfile::TempDir,
+/// A file system in a directory: what belongs to it as a whole is remembered.
+struct Directory {
+    directory: tempfile::TempDir,
     label: RefCell<String>,
 }
 
-impl Volume for Folder {
+impl Volume for Directory {
     fn label(&self) -> Result<String> {
         Ok(self.label.borrow().clone())
     }
@@ -34,9 +34,9 @@ const OUR_MENU: &str = "# Written by the k3OS installer. For the takeover.\n";
 const FINAL_MENU: &str = "# Written by the k3OS installer. Final.\n";
 
 /// Another system with a release beside it, as the installer leaves them.
-fn prepared(power_off: bool) -> Folder {
-    let folder = memory();
-    let root = folder.path();
+fn prepared(power_off: bool) -> Directory {
+    let directory = memory();
+    let root = directory.path();
     for (path, text) in [
         ("etc/passwd", "root"),
         ("etc/shadow", "secret"),
@@ -64,13 +64,13 @@ fn prepared(power_off: bool) -> Folder {
     write(root, crate::loader::FINAL, FINAL_MENU);
     write(root, "boot/grub/grubenv", "ours");
     write(root, "boot/grub/grub.cfg", OUR_MENU);
-    Folder {
-        folder,
+    Directory {
+        directory,
         label: RefCell::new("cloudimg-rootfs".into()),
     }
 }
 
-/// A folder in memory: what is written there need not wait for a disk.
+/// A directory in memory: what is written there need not wait for a disk.
 fn memory() -> tempfile::TempDir {
     let in_memory = tempfile::tempdir_in("/dev/shm");
     in_memory.or_else(|_| tempfile::tempdir()).unwrap()
@@ -96,12 +96,12 @@ fn write(root: &Path, path: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-/// Every file and link with what it holds, without the takeover's own folder.
+/// Every file and link with what it holds, without the takeover's own directory.
 fn files(root: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
-    let mut folders = vec![root.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
+    let mut directories = vec![root.to_path_buf()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(root).unwrap().to_path_buf();
             let meta = fs::symlink_metadata(&path).unwrap();
@@ -110,10 +110,10 @@ fn files(root: &Path) -> BTreeMap<PathBuf, String> {
                 && name != Path::new(OLD_ROOT)
             {
                 if meta.is_dir() && Path::new(OLD_ROOT).starts_with(&name) {
-                    folders.push(path);
+                    directories.push(path);
                 }
             } else if meta.is_dir() {
-                folders.push(path);
+                directories.push(path);
             } else if meta.is_symlink() {
                 let target = fs::read_link(&path).unwrap();
                 found.insert(name, format!("-> {}", target.display()));
@@ -125,9 +125,9 @@ fn files(root: &Path) -> BTreeMap<PathBuf, String> {
     found
 }
 
-impl Folder {
+impl Directory {
     fn root(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 
     fn record(&self) -> Record {
@@ -323,16 +323,16 @@ fn nothing_is_written_over_and_the_old_system_can_still_be_brought_back() {
 
 #[test]
 fn a_disk_without_a_takeover_just_boots() {
-    let folder = Folder {
-        folder: tempfile::tempdir().unwrap(),
+    let directory = Directory {
+        directory: tempfile::tempdir().unwrap(),
         label: RefCell::default(),
     };
-    assert_eq!(folder.boot(true), Next::Boot);
-    assert!(undo(folder.root(), &folder).is_err());
+    assert_eq!(directory.boot(true), Next::Boot);
+    assert!(undo(directory.root(), &directory).is_err());
 }
 
 #[test]
-fn folders_above_what_is_kept_look_as_they_did() {
+fn directories_above_what_is_kept_look_as_they_did() {
     let disk = prepared(false);
     disk.boot(false);
     let mode = |path: &str| {

@@ -58,8 +58,8 @@ pub fn measure(
     let squashfs = text(&release.dir().join("rootfs.squashfs"));
     let listing = tool::run("unsquashfs", ["-lln", &squashfs])?;
     Ok(Sizes {
-        artifacts: folder(dir)?,
-        release: folder(&release.dir())?,
+        artifacts: directory(dir)?,
+        release: directory(&release.dir())?,
         largest: largest(&listing),
         disk: used(&ours.disk)?,
         reference_disk: used(&reference.disk)?,
@@ -90,7 +90,7 @@ fn used_of(header: &str) -> Option<u64> {
     Some(blocks * field("Block size:")?)
 }
 
-fn folder(dir: &Path) -> Result<Vec<Size>> {
+fn directory(dir: &Path) -> Result<Vec<Size>> {
     let mut sizes = Vec::new();
     for entry in fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))? {
         let entry = entry?;

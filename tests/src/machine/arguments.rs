@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::disks;
 use super::spec::{Boot, Net, Spec};
 
-/// Files of one running machine, all in its own folder.
+/// Files of one running machine, all in its own directory.
 #[derive(Clone, Debug)]
 pub struct Files {
     dir: PathBuf,

@@ -34,7 +34,7 @@ fn machine(lab: &Lab) -> Result<Spec> {
 
 fn artifacts(lab: &Lab) -> Result<Web> {
     let iso = lab.setup.artifacts.iso();
-    Web::serve(iso.parent().context("finding the artefacts' folder")?)
+    Web::serve(iso.parent().context("finding the artefacts' directory")?)
 }
 
 fn live(lab: &mut Lab) -> Result<()> {
@@ -84,10 +84,10 @@ fn missing(lab: &mut Lab) -> Result<()> {
 
 /// A file of the right name with other content.
 fn damaged(lab: &mut Lab) -> Result<()> {
-    let folder = lab.dir.join("web");
-    std::fs::create_dir_all(&folder).context("making a folder")?;
-    std::fs::write(folder.join("x.squashfs"), vec![0; 100_000]).context("writing a file")?;
-    let url = Web::serve(&folder)?.url("x.squashfs");
+    let directory = lab.dir.join("web");
+    std::fs::create_dir_all(&directory).context("making a directory")?;
+    std::fs::write(directory.join("x.squashfs"), vec![0; 100_000]).context("writing a file")?;
+    let url = Web::serve(&directory)?.url("x.squashfs");
     let spec = machine(lab)?.word("k3os.squashfs_url", &url);
     rescued(
         lab,

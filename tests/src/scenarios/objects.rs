@@ -73,7 +73,7 @@ pub fn claimed(name: &str) -> Value {
     json!({"persistentVolumeClaim": {"claimName": name}})
 }
 
-/// The volume source of a folder of the machine.
+/// The volume source of a directory of the machine.
 pub fn host_path(path: &str) -> Value {
     json!({"hostPath": {"path": path, "type": "DirectoryOrCreate"}})
 }

@@ -61,10 +61,10 @@ fn make(lab: &mut Lab) -> Result<()> {
 }
 
 /// Gives the public half.
-fn make_host_key(folder: &Path) -> Result<String> {
-    let making = || format!("making a key in {}", folder.display());
-    fs::create_dir_all(folder).with_context(making)?;
-    let key = text(&folder.join("ssh_host_ed25519_key"));
+fn make_host_key(directory: &Path) -> Result<String> {
+    let making = || format!("making a key in {}", directory.display());
+    fs::create_dir_all(directory).with_context(making)?;
+    let key = text(&directory.join("ssh_host_ed25519_key"));
     tool::run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", &key])?;
     fs::read_to_string(format!("{key}.pub")).with_context(making)
 }

@@ -103,7 +103,7 @@ fn runs(lab: &mut Lab, by: Boot, iso: &str) -> Result<()> {
     expect(&guest, "cat /run/k3os/mode", "live")
 }
 
-/// The README's way: the ISO's folders, another menu and configuration, a new ISO.
+/// The README's way: the ISO's directories, another menu and configuration, a new ISO.
 fn rescue(lab: &mut Lab) -> Result<()> {
     let tree = lab.dir.join("tree");
     copy_out(&lab.setup.artifacts.iso(), &tree)?;

@@ -11,7 +11,7 @@ use crate::suite::{Lab, Scenario};
 use crate::tool::{self, text};
 
 const PROMPT: Duration = Duration::from_secs(120);
-/// What debugfs does to the disk: a folder loses its inode, and the kernel has noted an error.
+/// What debugfs does to the disk: a directory loses its inode, and the kernel has noted an error.
 const DAMAGE: [&str; 2] = ["clri /k3os/data/var/lib/lost", "set_super_value state 2"];
 
 /// The scenario.

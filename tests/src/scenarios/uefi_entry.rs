@@ -14,7 +14,7 @@ use crate::suite::{Lab, Scenario};
 const INSTALLED: Duration = Duration::from_secs(600);
 const DISK: u64 = 8 << 30;
 const SECTOR: u64 = 512;
-const FOLDER: &str = "/sys/firmware/efi/efivars";
+const DIRECTORY: &str = "/sys/firmware/efi/efivars";
 /// EFI_GLOBAL_VARIABLE, behind each variable's name.
 const GUID: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 /// Behind attributes, kind and length of the path.
@@ -95,7 +95,7 @@ fn boots_by_it(lab: &mut Lab) -> Result<()> {
 
 /// The one entry that calls itself k3OS: its number and what it says.
 fn our_entry(guest: &Guest) -> Result<(u16, Vec<u8>)> {
-    let names = guest.root(&format!("cd {FOLDER} && ls -d Boot????-{GUID}"))?;
+    let names = guest.root(&format!("cd {DIRECTORY} && ls -d Boot????-{GUID}"))?;
     let mut ours = Vec::new();
     for name in names.lines().filter_map(|line| line.get(..8)) {
         let number = name
@@ -118,7 +118,7 @@ fn our_entry(guest: &Guest) -> Result<(u16, Vec<u8>)> {
 
 /// A variable, its four bytes of attributes included.
 fn variable(guest: &Guest, name: &str) -> Result<Vec<u8>> {
-    let said = guest.root(&format!("od -An -v -tx1 {FOLDER}/{name}-{GUID}"))?;
+    let said = guest.root(&format!("od -An -v -tx1 {DIRECTORY}/{name}-{GUID}"))?;
     said.split_whitespace()
         .map(|byte| u8::from_str_radix(byte, 16).with_context(|| format!("reading {name}: {byte}")))
         .collect()

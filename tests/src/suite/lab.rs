@@ -1,4 +1,4 @@
-//! What a scenario works with: its folder, its machine, what its checks left for one another.
+//! What a scenario works with: its directory, its machine, what its checks left for one another.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ impl Setup {
 pub struct Lab {
     /// What the run shares.
     pub setup: Arc<Setup>,
-    /// The scenario's own folder.
+    /// The scenario's own directory.
     pub dir: PathBuf,
     /// Where the consoles' output is kept after the run.
     logs: PathBuf,

@@ -14,7 +14,7 @@ use crate::release::Artifacts;
 /// What to run, and where.
 #[derive(Debug)]
 pub struct Run {
-    /// The artefacts' folder.
+    /// The artefacts' directory.
     pub artifacts: PathBuf,
     /// Checks beyond the sample, too.
     pub level: Level,
@@ -89,7 +89,7 @@ fn report(trials: Vec<Trial>) -> Conclusion {
     libtest_mimic::run(&arguments, trials)
 }
 
-/// A folder for disks and sockets: in the cache rather than in /tmp, which may be memory; its path is short enough
+/// A directory for disks and sockets: in the cache rather than in /tmp, which may be memory; its path is short enough
 /// for sockets.
 pub fn scratch() -> Result<tempfile::TempDir> {
     let dir = cache_dir()?.join("tests");
@@ -97,10 +97,10 @@ pub fn scratch() -> Result<tempfile::TempDir> {
     tempfile::Builder::new()
         .prefix("run")
         .tempdir_in(&dir)
-        .with_context(|| format!("creating a folder in {}", dir.display()))
+        .with_context(|| format!("creating a directory in {}", dir.display()))
 }
 
-/// The project's cache folder.
+/// The project's cache directory.
 pub fn cache_dir() -> Result<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(dir) = variable("K3OS_CACHE") {
@@ -109,6 +109,6 @@ pub fn cache_dir() -> Result<PathBuf> {
     let cache = variable("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(Path::new(&variable("HOME")?).join(".cache")))
-        .context("finding the cache folder: none of K3OS_CACHE, XDG_CACHE_HOME, HOME is set")?;
+        .context("finding the cache directory: none of K3OS_CACHE, XDG_CACHE_HOME, HOME is set")?;
     Ok(cache.join("k3os"))
 }

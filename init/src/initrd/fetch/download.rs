@@ -122,8 +122,8 @@ mod tests {
     }
 
     fn fetch(busybox: &Path, url: &str) -> Result<String> {
-        let folder = tempfile::tempdir()?;
-        let target = folder.path().join("file");
+        let directory = tempfile::tempdir()?;
+        let target = directory.path().join("file");
         let busybox = busybox.to_str().expect("a plain path");
         get(busybox, url, &target, &[Duration::from_millis(10); 2])?;
         Ok(fs::read_to_string(target)?)

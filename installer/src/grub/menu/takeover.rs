@@ -36,9 +36,9 @@ impl Menu {
 }
 
 fn entry(title: &str, version: &str, words: &str) -> String {
-    let folder = format!("/{RELEASES}/{version}");
+    let directory = format!("/{RELEASES}/{version}");
     format!(
-        "\nmenuentry \"{title}\" {{\n  linux {folder}/vmlinuz {words}\n  initrd {folder}/initrd\n}}\n"
+        "\nmenuentry \"{title}\" {{\n  linux {directory}/vmlinuz {words}\n  initrd {directory}/initrd\n}}\n"
     )
 }
 

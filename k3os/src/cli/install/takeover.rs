@@ -48,13 +48,13 @@ fn open_medium(request: &Request) -> Result<Medium, Refusal> {
     let named = request.iso_url.as_deref().ok_or_else(|| {
         Refusal::new(
             "the release was not named",
-            "give the ISO, the folder it is mounted on, or its device behind the disk, or by --iso",
+            "give the ISO, the directory it is mounted on, or its device behind the disk, or by --iso",
         )
     })?;
     open(named, Path::new(SCRATCH)).map_err(|error| {
         Refusal::new(
             format!("{error:#}"),
-            "name a released ISO, or the folder it is mounted on",
+            "name a released ISO, or the directory it is mounted on",
         )
     })
 }

@@ -17,7 +17,7 @@ pub(super) fn apply(unit: &mut Unit, key: &str, value: &str) -> Outcome {
         process::process_key,
         process::environment_key,
         places::group_key,
-        places::folder_key,
+        places::directory_key,
         places::terminal_key,
         places::own_key,
     ];
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_folders_and_own_keys() {
+    fn groups_directories_and_own_keys() {
         let mut unit = Unit::empty("a.service");
         for (key, value) in [
             ("TasksMax", "infinity"),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_cannot_leave_its_base() {
+    fn a_directory_cannot_leave_its_base() {
         let mut unit = Unit::empty("a.service");
         for bad in ["../x", "/x", "a//b"] {
             assert!(

@@ -1,10 +1,10 @@
-//! What a service gets: control group, folders, streams, and our own keys.
+//! What a service gets: control group, directories, streams, and our own keys.
 
 use std::path::PathBuf;
 
 use super::{finite, not_a_number, set, signal, text};
 use crate::unit::read::{Outcome, split};
-use crate::unit::{Folders, Output, Preserve, Service, values};
+use crate::unit::{Directories, Output, Preserve, Service, values};
 
 /// Keys that are one attribute of the control group each.
 const ATTRIBUTES: [(&str, &str); 8] = [
@@ -49,8 +49,8 @@ fn attribute(value: &str) -> Result<String, String> {
     })
 }
 
-/// Its folders.
-pub(super) fn folder_key(service: &mut Service, key: &str, value: &str) -> Outcome {
+/// Its directories.
+pub(super) fn directory_key(service: &mut Service, key: &str, value: &str) -> Outcome {
     if key == "RuntimeDirectoryPreserve" {
         return set(&mut service.runtime_preserve, preserve(value));
     }
@@ -58,7 +58,7 @@ pub(super) fn folder_key(service: &mut Service, key: &str, value: &str) -> Outco
         Some(name) => (name, true),
         None => (key, false),
     };
-    let folders = match name {
+    let directories = match name {
         "RuntimeDirectory" => &mut service.runtime,
         "StateDirectory" => &mut service.state,
         "CacheDirectory" => &mut service.cache,
@@ -67,22 +67,22 @@ pub(super) fn folder_key(service: &mut Service, key: &str, value: &str) -> Outco
         _ => return Outcome::NotMine,
     };
     match is_mode {
-        true => set(&mut folders.mode, values::mode(value).map(Some)),
-        false => folder_names(folders, value).into(),
+        true => set(&mut directories.mode, values::mode(value).map(Some)),
+        false => directory_names(directories, value).into(),
     }
 }
 
-fn folder_names(folders: &mut Folders, value: &str) -> Result<(), String> {
+fn directory_names(directories: &mut Directories, value: &str) -> Result<(), String> {
     if value.is_empty() {
-        folders.names.clear();
+        directories.names.clear();
     }
     for word in split(value)? {
         // `name:link` also makes a link, which nothing here needs.
         let name = word.split(':').next().unwrap_or_default().to_owned();
         if name.starts_with('/') || name.split('/').any(|part| part == ".." || part.is_empty()) {
-            return Err(format!("{word:?} is not a name below the base folder"));
+            return Err(format!("{word:?} is not a name below the base directory"));
         }
-        folders.names.push(name);
+        directories.names.push(name);
     }
     Ok(())
 }

@@ -78,7 +78,7 @@ const CARD_MIB: u64 = 8192;
 /// Where a board's owner puts the configuration.
 const CONFIG: &str = "var/lib/rancher/k3os/config.yaml";
 
-/// Arguments: Debian's archive, our files, scratch folder, disk, a release's archive (or none) that is unpacked over it all. Files of whoever runs this belong to root, as fakeroot tells.
+/// Arguments: Debian's archive, our files, scratch directory, disk, a release's archive (or none) that is unpacked over it all. Files of whoever runs this belong to root, as fakeroot tells.
 const SCRIPT: &str = r#"mkdir "$3"
 tar -C "$3" --numeric-owner --exclude='./dev/*' -xpf "$1"
 cp -a --remove-destination "$2/." "$3"
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn links_and_files_get_their_folders() {
+    fn links_and_files_get_their_directories() {
         let dir = tempfile::tempdir().unwrap();
         let (path, target) = KUBERNETES_LINK;
         link(&dir.path().join(path), target).unwrap();

@@ -32,10 +32,10 @@ const INITRD_MAKER: &str = "initramfs-tools";
 /// Makes the user of the tests.
 const USER_HOOK: &str = r#"chroot "$1" useradd --create-home --shell /bin/bash rancher"#;
 
-/// A folder of the cache.
+/// A directory of the cache.
 #[derive(Clone, Debug)]
 pub struct Root {
-    folder: PathBuf,
+    directory: PathBuf,
     kernel: String,
 }
 
@@ -44,37 +44,37 @@ impl Root {
     pub fn prepare(kernel: &str, processor: Processor) -> Result<Self> {
         let key = key(kernel, processor);
         let progress = Progress::new();
-        let folder = Cache::open()?
-            .step(&progress, STEP, key, |folder| {
+        let directory = Cache::open()?
+            .step(&progress, STEP, key, |directory| {
                 let what = format!("making Debian {SUITE} with systemd, the reference");
                 progress.say(STEP, &what);
                 match processor {
-                    Processor::Amd64 => native(&progress, kernel, folder),
-                    Processor::Arm64 => translated(&progress, kernel, processor, folder),
+                    Processor::Amd64 => native(&progress, kernel, directory),
+                    Processor::Arm64 => translated(&progress, kernel, processor, directory),
                 }
             })
             .with_context(|| {
                 format!("making Debian with kernel {kernel} (does the mirror still have it? a new image takes the newest)")
             })?;
         Ok(Self {
-            folder,
+            directory,
             kernel: kernel.to_owned(),
         })
     }
 
     /// All files as an uncompressed tar archive.
     pub fn archive(&self) -> PathBuf {
-        self.folder.join(ARCHIVE)
+        self.directory.join(ARCHIVE)
     }
 
     /// A Raspberry Pi's device tree; only of a Debian for arm64.
     pub fn device_tree(&self) -> PathBuf {
-        self.folder.join(foreign::DEVICE_TREE)
+        self.directory.join(foreign::DEVICE_TREE)
     }
 
     /// The initrd that Debian made.
     pub fn initrd(&self) -> PathBuf {
-        self.folder.join(initrd_name(&self.kernel))
+        self.directory.join(initrd_name(&self.kernel))
     }
 }
 
@@ -113,10 +113,10 @@ fn bootable(kernel: &str) -> Vec<String> {
 }
 
 /// For this machine's own processor: Debian does everything.
-fn native(progress: &Progress, kernel: &str, folder: &Path) -> Result<()> {
-    let (name, target) = (initrd_name(kernel), folder.display());
+fn native(progress: &Progress, kernel: &str, directory: &Path) -> Result<()> {
+    let (name, target) = (initrd_name(kernel), directory.display());
     let copy = format!("copy-out /boot/{name} {target}");
-    let mut command = command(&bootable(kernel), &copy, folder)?;
+    let mut command = command(&bootable(kernel), &copy, directory)?;
     run::run(progress, STEP, &mut command).map(drop)
 }
 
@@ -125,25 +125,25 @@ fn translated(
     progress: &Progress,
     kernel: &str,
     processor: Processor,
-    folder: &Path,
+    directory: &Path,
 ) -> Result<()> {
     let packages = packages();
-    let mut fetch = foreign::fetch(&packages, kernel, processor, folder)?;
+    let mut fetch = foreign::fetch(&packages, kernel, processor, directory)?;
     run::run(progress, STEP, &mut fetch)?;
-    let mut command = command(&packages, foreign::MERGE, folder)?;
-    foreign::environment(&mut command, kernel, folder);
+    let mut command = command(&packages, foreign::MERGE, directory)?;
+    foreign::environment(&mut command, kernel, directory);
     run::run(progress, STEP, &mut command)?;
-    foreign::clear(folder).context("removing what was fetched")
+    foreign::clear(directory).context("removing what was fetched")
 }
 
 /// `hook` is what comes last in the new root.
-fn command(packages: &[String], hook: &str, folder: &Path) -> Result<Command> {
+fn command(packages: &[String], hook: &str, directory: &Path) -> Result<Command> {
     let root = mmdebstrap::Root {
         options: vec!["--variant=minbase".to_owned()],
         packages: packages.join(","),
         hooks: [USER_HOOK, hook].map(str::to_owned).into(),
     };
-    root.command(&folder.join(ARCHIVE))
+    root.command(&directory.join(ARCHIVE))
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub const START: u64 = 1 << 20;
 const SIZE: u64 = 6 << 30;
 /// The file system's UUID.
 pub const UUID: &str = "6b336f73-0000-4000-8000-7461b0e40e01";
-/// Arguments: archive, scratch folder, disk, key, UUID, KiB of the partition.
+/// Arguments: archive, scratch directory, disk, key, UUID, KiB of the partition.
 const SCRIPT: &str = r#"mkdir "$2"
 tar -C "$2" --numeric-owner --exclude='./dev/*' -xpf "$1"
 sed -i "s/@UUID@/$5/" "$2/etc/fstab"
@@ -57,7 +57,7 @@ mke2fs -q -F -t ext4 -U "$5" -L olddebian -E offset=1048576 -d "$2" "$3" "$6k""#
 /// Debian's root in the cache.
 #[derive(Clone, Debug)]
 pub struct Debian {
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Debian {
@@ -70,13 +70,13 @@ impl Debian {
             .with(HOOK)
             .with(sources::chosen_mirror().unwrap_or_default());
         let progress = Progress::new();
-        let folder = Cache::open()?
-            .step(&progress, STEP, key, |folder| {
+        let directory = Cache::open()?
+            .step(&progress, STEP, key, |directory| {
                 progress.say(STEP, "making a Debian to be taken over");
-                run::run(&progress, STEP, &mut command(&packages, folder)?).map(drop)
+                run::run(&progress, STEP, &mut command(&packages, directory)?).map(drop)
             })
             .context("making a Debian to be taken over")?;
-        Ok(Self { folder })
+        Ok(Self { directory })
     }
 
     /// Its own kernel and initrd, until its GRUB is there.
@@ -88,7 +88,7 @@ impl Debian {
     }
 
     fn find(&self, prefix: &str) -> Result<PathBuf> {
-        let boot = self.folder.join("boot");
+        let boot = self.directory.join("boot");
         let entries = fs::read_dir(&boot).with_context(|| format!("reading {}", boot.display()))?;
         let mut paths = entries.flatten().map(|entry| entry.path());
         let fits = |path: &PathBuf| {
@@ -106,7 +106,7 @@ impl Debian {
         let file = File::create(disk).with_context(making)?;
         file.set_len(SIZE).with_context(making)?;
         let words = [
-            text(&self.folder.join(ARCHIVE)),
+            text(&self.directory.join(ARCHIVE)),
             text(scratch),
             text(disk),
             key.to_owned(),
@@ -132,14 +132,14 @@ fn mbr() -> [u8; 66] {
     table
 }
 
-fn command(packages: &str, folder: &Path) -> Result<Command> {
-    let copy = format!("copy-out /boot {}", folder.display());
+fn command(packages: &str, directory: &Path) -> Result<Command> {
+    let copy = format!("copy-out /boot {}", directory.display());
     let root = Root {
         options: vec!["--variant=minbase".to_owned()],
         packages: packages.to_owned(),
         hooks: vec![HOOK.to_owned(), copy],
     };
-    root.command(&folder.join(ARCHIVE))
+    root.command(&directory.join(ARCHIVE))
 }
 
 #[cfg(test)]

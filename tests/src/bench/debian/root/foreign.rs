@@ -33,9 +33,9 @@ pub fn fetch(
     packages: &[String],
     kernel: &str,
     processor: Processor,
-    folder: &Path,
+    directory: &Path,
 ) -> Result<Command> {
-    root(packages, kernel, processor).command(&folder.join(FETCHED))
+    root(packages, kernel, processor).command(&directory.join(FETCHED))
 }
 
 fn root(packages: &[String], kernel: &str, processor: Processor) -> Root {
@@ -53,18 +53,18 @@ fn root(packages: &[String], kernel: &str, processor: Processor) -> Root {
 }
 
 /// What [`MERGE`] asks for.
-pub fn environment(command: &mut Command, kernel: &str, folder: &Path) {
+pub fn environment(command: &mut Command, kernel: &str, directory: &Path) {
     command
-        .env("archive", folder.join(FETCHED))
+        .env("archive", directory.join(FETCHED))
         .env("kernel", kernel)
         .env("device_tree", DEVICE_TREE)
-        .env("out", folder)
+        .env("out", directory)
         .env("init", INIT);
 }
 
 /// Removes what nobody needs any more.
-pub fn clear(folder: &Path) -> std::io::Result<()> {
-    std::fs::remove_file(folder.join(FETCHED))
+pub fn clear(directory: &Path) -> std::io::Result<()> {
+    std::fs::remove_file(directory.join(FETCHED))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ until [ -b "$root" ]; do
 	sleep 0.1
 done
 mount -t ext4 -o "$how" "$root" /root
-for folder in dev proc sys; do
-	mount -o move "/$folder" "/root/$folder"
+for directory in dev proc sys; do
+	mount -o move "/$directory" "/root/$directory"
 done
 exec switch_root /root /sbin/init

@@ -1,4 +1,4 @@
-//! Looking into the manifests folder, and being told when it changes.
+//! Looking into the manifests directory, and being told when it changes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,21 +14,21 @@ use crate::events::Events;
 /// Time for a writer to finish.
 const SETTLE: Duration = Duration::from_millis(150);
 
-/// What the folder holds.
+/// What the directory holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// Manifests by their path below the folder.
+    /// Manifests by their path below the directory.
     pub files: BTreeMap<String, Vec<u8>>,
     /// Manifests that are to be left alone, because `NAME.skip` lies beside them.
     pub skipped: Vec<String>,
 }
 
-/// Reads all manifests, those in subfolders included. A file that cannot be read is as if it were unchanged: absent
+/// Reads all manifests, those in subdirectories included. A file that cannot be read is as if it were unchanged: absent
 /// would mean that its objects are to be deleted.
-pub fn read(folder: &Path) -> Contents {
+pub fn read(directory: &Path) -> Contents {
     let mut contents = Contents::default();
-    for path in walk(folder) {
-        let Ok(name) = path.strip_prefix(folder) else {
+    for path in walk(directory) {
+        let Ok(name) = path.strip_prefix(directory) else {
             continue;
         };
         let name = name.display().to_string();
@@ -59,8 +59,8 @@ fn file_name(path: &Path) -> String {
         .into_owned()
 }
 
-fn walk(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+fn walk(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = entries
         .flat_map(|entry| {
             let path = entry.path();
@@ -83,16 +83,16 @@ fn is_manifest(path: &Path) -> bool {
             .is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
 }
 
-/// Waits for changes in the folder.
+/// Waits for changes in the directory.
 pub struct Changes {
     inotify: Option<Events>,
 }
 
 impl Changes {
-    /// Watches from now on. Without inotify the folder is looked at every few seconds.
-    pub fn listen(folder: &Path) -> Self {
+    /// Watches from now on. Without inotify the directory is looked at every few seconds.
+    pub fn listen(directory: &Path) -> Self {
         Changes {
-            inotify: watch(folder).ok(),
+            inotify: watch(directory).ok(),
         }
     }
 
@@ -108,15 +108,15 @@ impl Changes {
     }
 }
 
-fn watch(folder: &Path) -> Result<Events> {
+fn watch(directory: &Path) -> Result<Events> {
     let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
     let events = AddWatchFlags::IN_CLOSE_WRITE
         | AddWatchFlags::IN_MOVED_TO
         | AddWatchFlags::IN_MOVED_FROM
         | AddWatchFlags::IN_CREATE
         | AddWatchFlags::IN_DELETE;
-    inotify.add_watch(folder, events)?;
-    for entry in fs::read_dir(folder)?
+    inotify.add_watch(directory, events)?;
+    for entry in fs::read_dir(directory)?
         .flatten()
         .filter(|e| e.path().is_dir())
     {

@@ -1,4 +1,4 @@
-//! The folders themselves.
+//! The directories themselves.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// Makes a volume's folder. Any user of a container may write into it, but only root comes past the folder above.
+/// Makes a volume's directory. Any user of a container may write into it, but only root comes past the directory above.
 pub fn make(storage: &Path, name: &str) -> Result<()> {
     DirBuilder::new()
         .recursive(true)
@@ -22,8 +22,8 @@ pub fn make(storage: &Path, name: &str) -> Result<()> {
     .with_context(|| format!("making {}", path.display()))
 }
 
-/// Removes a volume's folder with all that is in it. A link that a container put there is removed, not followed
-/// (`remove_dir_all` opens folder by folder without following).
+/// Removes a volume's directory with all that is in it. A link that a container put there is removed, not followed
+/// (`remove_dir_all` opens directory by directory without following).
 pub fn remove(storage: &Path, name: &str) -> Result<()> {
     let path = storage.join(name);
     let doing = || format!("removing {}", path.display());
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_made_and_removed_without_following_links() -> Result<()> {
+    fn directories_are_made_and_removed_without_following_links() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let (storage, outside) = (dir.path().join("s"), dir.path().join("outside"));
         fs::create_dir(&outside)?;
