@@ -1,6 +1,6 @@
 //! The one sink of everything that ends the boot: it says what failed and gives a shell on every console.
 
-mod desk;
+mod consoles;
 #[cfg(feature = "full")]
 mod owner;
 
@@ -12,7 +12,7 @@ use system::console;
 use system::power::{PowerState, end_machine};
 
 use crate::steps::StepFailure;
-use desk::{Closing, Desk, Program};
+use consoles::{Closing, Consoles, Program};
 #[cfg(feature = "full")]
 pub use owner::{Door, door};
 
@@ -102,8 +102,8 @@ fn serve_shells(patience: Option<Duration>) -> Result<Closing, String> {
     if programs.is_empty() {
         return Err("this system has none".into());
     }
-    let mut desk = Desk::open(programs, patience).map_err(|error| error.to_string())?;
-    Ok(desk.serve())
+    let mut consoles = Consoles::open(programs, patience).map_err(|error| error.to_string())?;
+    Ok(consoles.serve())
 }
 
 /// Starts the machine again; if even that is refused, waits for the power switch, since PID 1 must not end.

@@ -4,7 +4,6 @@
 //! The one promise: whenever it ends, the disk is as before, or holds all of the system, or plainly none. The partition table
 //! counts only when everything else is written and was read back.
 
-pub mod asking;
 pub mod boot_entry;
 pub mod disk_text;
 pub mod execute;
@@ -17,6 +16,7 @@ pub mod own_iso;
 pub mod plan;
 pub mod processor;
 pub mod progress;
+pub mod prompt;
 pub mod request;
 pub mod selector;
 pub mod settings;

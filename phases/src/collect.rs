@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use config::{Loaded, Problem, Severity, Source, SourceKind};
-use system::below::{Below, Dangling};
+use system::beneath::{Beneath, Dangling};
 use system::layout::{CONFIG, CONFIG_DIRECTORY, SYSTEM_CONFIG};
 
 const HOSTNAME: &str = "run/config/hostname";
@@ -32,11 +32,11 @@ pub struct Collected {
 /// `/var/lib/rancher/k3os/config.yaml`, metadata and userdata in `/run/config`, and each file of
 /// `/var/lib/rancher/k3os/config.d` by name.
 pub fn collect(root: &Path, cmdline: &str) -> Collected {
-    collect_below(Below::new(root), cmdline)
+    collect_beneath(Beneath::new(root), cmdline)
 }
 
 /// The same for a directory whose links mean something else.
-pub fn collect_below(below: Below<'_>, cmdline: &str) -> Collected {
+pub fn collect_beneath(below: Beneath<'_>, cmdline: &str) -> Collected {
     let mut collected = Collected::default();
     collected.read(below, HOSTNAME, SourceKind::LocalHostname);
     collected.read(below, SYSTEM_CONFIG, SourceKind::File);
@@ -81,7 +81,7 @@ impl Collected {
         }
     }
 
-    fn read_directory(&mut self, below: Below<'_>, directory: &str) {
+    fn read_directory(&mut self, below: Beneath<'_>, directory: &str) {
         let names = match below.names(Path::new(directory)) {
             Ok(names) => names,
             Err(error) => return self.unread(below, Path::new(directory), &error),
@@ -91,7 +91,7 @@ impl Collected {
         }
     }
 
-    fn read(&mut self, below: Below<'_>, path: impl AsRef<Path>, kind: SourceKind) {
+    fn read(&mut self, below: Beneath<'_>, path: impl AsRef<Path>, kind: SourceKind) {
         match below.read(path.as_ref(), LIMIT) {
             Ok(bytes) => self.add(&shown(path.as_ref()), kind, bytes),
             Err(error) => self.unread(below, path.as_ref(), &error),
@@ -104,7 +104,7 @@ impl Collected {
     }
 
     /// What is not there is no problem, unless something says that it should be.
-    fn unread(&mut self, below: Below<'_>, path: &Path, error: &io::Error) {
+    fn unread(&mut self, below: Beneath<'_>, path: &Path, error: &io::Error) {
         let is_absent = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
         match below.dangling(path).filter(|_| is_absent) {
             Some(dangling) => {

@@ -26,7 +26,7 @@ use std::path::Path;
 use config::Problem;
 use system::host::Host;
 
-pub use collect::{Collected, collect, collect_below};
+pub use collect::{Collected, collect, collect_beneath};
 pub use execute::{Outcome, execute, set_password};
 pub use facts::Facts;
 pub use phase::Phase;

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::below::Below;
+use crate::beneath::Beneath;
 
 pub use crate::command::{CommandLine, Ended};
 pub use crate::dbus::Switch;
@@ -54,14 +54,14 @@ impl<H: Host + ?Sized> Look for H {
     }
 }
 
-impl Look for Below<'_> {
+impl Look for Beneath<'_> {
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
-        present(Below::read(self, path, u64::MAX))
+        present(Beneath::read(self, path, u64::MAX))
             .with_context(|| format!("reading {}", path.display()))
     }
 
     fn list(&self, directory: &Path) -> Result<Vec<String>> {
-        let names = present(Below::names(self, directory));
+        let names = present(Beneath::names(self, directory));
         let names = names.with_context(|| format!("reading {}", directory.display()))?;
         let text = |name: &OsString| name.to_string_lossy().into_owned();
         Ok(names.unwrap_or_default().iter().map(text).collect())

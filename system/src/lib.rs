@@ -4,7 +4,7 @@
 //! each block with its reason.
 #![allow(unsafe_code)]
 
-pub mod below;
+pub mod beneath;
 pub mod block;
 pub mod boot_events;
 pub mod checksum;

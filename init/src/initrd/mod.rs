@@ -3,10 +3,10 @@
 mod fetch;
 pub mod grow;
 mod mode;
+mod move_aside;
 pub(crate) mod release;
 pub mod repair;
 pub(crate) mod root;
-mod takeover;
 mod volumes;
 
 use std::convert::Infallible;
@@ -108,9 +108,9 @@ fn prepare_state(
     switches: &BootSwitches,
 ) -> Result<(), StepFailure> {
     let mounted_at = Path::new(STATE);
-    if takeover::is_there(mounted_at) {
+    if move_aside::is_there(mounted_at) {
         steps.required("moving what belongs to a system that is taken over", || {
-            takeover::go_on(&state.device, mounted_at, switches)
+            move_aside::go_on(&state.device, mounted_at, switches)
         })?;
     }
     if grow::is_wanted(mounted_at) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use config::Secret;
-use system::below::Below;
+use system::beneath::Beneath;
 use system::host::Host;
 
 use crate::initrd::STATE;
@@ -40,9 +40,13 @@ fn configured(root: &Path, cmdline: &str) -> Option<Secret> {
     let whole = root.join(&data);
     // The disk's own files win, as they do when the machine runs from it. Their absolute links may lead to others of them, or
     // to `/k3os/system`, which is mounted: no link shall open the door.
-    let places = [Below::new(&whole), Below::at(root, &data), Below::new(root)];
+    let places = [
+        Beneath::new(&whole),
+        Beneath::at(root, &data),
+        Beneath::new(root),
+    ];
     places.into_iter().find_map(|place| {
-        let password = phases::collect_below(place, cmdline)
+        let password = phases::collect_beneath(place, cmdline)
             .load()
             .config
             .k3os

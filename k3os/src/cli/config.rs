@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use phases::Phase;
 use phases::cli::{self, Answer, FileKind, Secrets, Stream};
 use phases::metadata::{self, Reach};
-use system::below::Below;
+use system::beneath::Beneath;
 use system::host::Machine;
 use system::power::kernel_cmdline;
 
@@ -172,7 +172,7 @@ impl ConfigArguments {
                 Some(cli::explain(root, cmdline, key.as_deref(), secrets))
             }
             Some(ConfigCommand::Diff) => Some(match &self.place.root {
-                Some(root) => cli::diff(root, cmdline, &Below::new(root)),
+                Some(root) => cli::diff(root, cmdline, &Beneath::new(root)),
                 None => cli::diff(root, cmdline, &Machine),
             }),
             Some(ConfigCommand::Schema) => Some(cli::schema()),

@@ -1,11 +1,11 @@
 //! `k3os COMMAND`.
 
 mod config;
+mod finish_takeover;
 mod install;
 mod iso;
 mod overlay;
 mod rescue;
-mod takeover;
 
 use std::ffi::OsString;
 use std::fs;
@@ -39,7 +39,7 @@ enum Command {
     /// A release on another Linux: check before unpacking it, and the way back
     Overlay(overlay::OverlayArguments),
     /// Show how far a takeover of another system has come, or take it back
-    Takeover(takeover::TakeoverArguments),
+    Takeover(finish_takeover::TakeoverArguments),
     /// Show where the time of this boot went
     BootReport {
         /// How to print it
@@ -106,7 +106,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Install(arguments) => install::main(&arguments),
         Command::Iso(arguments) => iso::main(&arguments),
         Command::Overlay(arguments) => overlay::main(&arguments),
-        Command::Takeover(arguments) => takeover::main(&arguments),
+        Command::Takeover(arguments) => finish_takeover::main(&arguments),
         Command::BootReport { output } => boot_report(output),
         Command::Logs {
             follow,

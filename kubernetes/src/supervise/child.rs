@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::backoff::Backoff;
-use super::leftover;
+use super::orphans;
 use super::output::Output;
 
 /// What to run.
@@ -71,7 +71,7 @@ impl Service {
 }
 
 async fn keep_running(spec: Spec, mut orders: mpsc::UnboundedReceiver<Order>) {
-    leftover::end(spec.pid_file.clone(), &spec.command).await;
+    orphans::end(spec.pid_file.clone(), &spec.command).await;
     let output = Output::new(spec.name, spec.verbose);
     let mut backoff = Backoff::default();
     loop {
@@ -119,7 +119,7 @@ fn spawn(spec: &Spec, output: &Output) -> std::io::Result<Child> {
         .process_group(0)
         .spawn()?;
     if let Some(pid) = child.id() {
-        leftover::remember(&spec.pid_file, pid);
+        orphans::remember(&spec.pid_file, pid);
     }
     if let Some(stream) = child.stdout.take() {
         tokio::spawn(output.clone().relay(stream));
@@ -272,7 +272,7 @@ mod tests {
         }
         std::fs::write(&spec.pid_file, left.id().to_string())?;
         run(async {
-            leftover::end(spec.pid_file.clone(), &["/bin/sleep".into(), "61".into()]).await;
+            orphans::end(spec.pid_file.clone(), &["/bin/sleep".into(), "61".into()]).await;
             assert!(
                 left.try_wait().is_ok_and(|status| status.is_none()),
                 "another program was ended"
@@ -280,7 +280,7 @@ mod tests {
         })?;
         std::fs::write(&spec.pid_file, left.id().to_string())?;
         let reaper = std::thread::spawn(move || left.wait());
-        run(leftover::end(
+        run(orphans::end(
             spec.pid_file.clone(),
             &["/bin/sleep".into(), "60".into()],
         ))?;

@@ -3,7 +3,7 @@
 mod backoff;
 mod cgroup;
 mod child;
-mod leftover;
+mod orphans;
 mod output;
 
 pub use cgroup::{Cgroups, enter_and_exec};

@@ -146,7 +146,7 @@ fn a_diff_of_another_root_is_against_that_root() {
     let answer = diff(
         root.path(),
         "k3os.mode=live",
-        &system::below::Below::new(root.path()),
+        &system::beneath::Beneath::new(root.path()),
     );
     assert_eq!(
         answer.text,

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use config::{Config, Severity};
-use installer::asking::{self, Console, Operation, Terminal};
 use installer::medium::Medium;
 use installer::progress::{Lines, Reporter};
+use installer::prompt::{self, Console, Operation, Terminal};
 use installer::request::{Finish, Request};
 use installer::{Facts, Layer, Plan, Refusal, SCRATCH, Settings, execute, plan};
 use nix::fcntl::Flock;
@@ -113,7 +113,7 @@ impl<'a> Session<'a> {
         if self.arguments.dry_run {
             return shown::show(self.arguments.output, &plan);
         }
-        if !self.is_silent() && !asking::confirmation(&mut Terminal, &plan)? {
+        if !self.is_silent() && !prompt::confirmation(&mut Terminal, &plan)? {
             println!("Nothing was changed.");
             return Ok(ExitCode::FAILURE);
         }
@@ -131,13 +131,13 @@ impl<'a> Session<'a> {
     fn ask(&mut self) -> Result<Operation> {
         let console = &mut Terminal;
         let mode = fs::read_to_string(MODE).unwrap_or_default();
-        let operation = asking::operation(console, mode.trim())?;
+        let operation = prompt::operation(console, mode.trim())?;
         if operation == Operation::Install {
             let facts = Facts::gather(&self.release, None);
-            asking::disk(console, &mut self.layer, &facts)?;
+            prompt::disk(console, &mut self.layer, &facts)?;
             self.layer.tty = self.layer.tty.take().or_else(machine::serial_terminal);
         }
-        asking::configuration(console, &mut self.layer, &mut self.config)?;
+        prompt::configuration(console, &mut self.layer, &mut self.config)?;
         Ok(operation)
     }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 use config::Config;
-use installer::asking::{self, Terminal};
+use installer::prompt::{self, Terminal};
 use installer::request::{Finish, Request};
 use installer::takeover::{Adopt, Identity, Medium, Running, open, plan};
 use installer::{Facts, Layer, Plan, Refusal, SCRATCH, Settings, execute};
@@ -65,7 +65,7 @@ fn adopt(arguments: &InstallArguments, request: &Request, identity: &Identity) -
     match arguments.adopt {
         Some(adopt) => Ok(adopt),
         None if request.silent || arguments.dry_run => Ok(Adopt::ALL),
-        None => asking::adopt(&mut Terminal, identity),
+        None => prompt::adopt(&mut Terminal, identity),
     }
 }
 
@@ -116,7 +116,7 @@ fn written(config: Config) -> Result<Settings, Vec<Refusal>> {
 }
 
 fn perform(arguments: &InstallArguments, request: &Request, plan: &Plan) -> Result<ExitCode> {
-    if !request.silent && !asking::confirmation(&mut Terminal, plan)? {
+    if !request.silent && !prompt::confirmation(&mut Terminal, plan)? {
         println!("Nothing was changed.");
         return Ok(ExitCode::FAILURE);
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use init::initrd::STATE;
-use installer::asking::{Terminal, agree};
+use installer::prompt::{Terminal, agree};
 use system::mount;
 use takeover::{Disk, Phase, Record};
 

@@ -20,7 +20,7 @@ use system::signals::SignalFd;
 const SHORTEST_VISIT: Duration = Duration::from_secs(1);
 const ENTER: [u8; 2] = [b'\n', b'\r'];
 
-/// Why the desk was closed.
+/// Why the consoles were closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Closing {
     /// Somebody left the shell, or pressed Ctrl-Alt-Del.
@@ -34,7 +34,7 @@ pub(super) type Program = (&'static str, &'static [&'static str]);
 
 /// The consoles, each with at most one shell.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct Consoles {
     /// Never empty. The first is started; one that crashes is no longer used, if there is another.
     programs: Vec<Program>,
     seats: Vec<Seat>,
@@ -49,8 +49,8 @@ struct Seat {
     shell: Option<(Pid, Instant)>,
 }
 
-impl Desk {
-    /// Opens the consoles. Those that cannot be opened are left out. With `patience`, the desk closes when nobody has
+impl Consoles {
+    /// Opens the consoles. Those that cannot be opened are left out. With `patience`, it closes when nobody has
     /// come for so long.
     pub(super) fn open(
         programs: Vec<Program>,

@@ -14,7 +14,7 @@ const MAX_LINKS: usize = 40;
 
 /// A directory that stands for `/`.
 #[derive(Debug, Clone, Copy)]
-pub struct Below<'a> {
+pub struct Beneath<'a> {
     root: &'a Path,
     base: &'a Path,
 }
@@ -28,7 +28,7 @@ pub struct Dangling {
     pub target: PathBuf,
 }
 
-impl<'a> Below<'a> {
+impl<'a> Beneath<'a> {
     /// `root` itself may be a link.
     pub fn new(root: &'a Path) -> Self {
         Self::at(root, Path::new(""))
@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn text(root: &Path, path: &str) -> Result<String, ErrorKind> {
-        let bytes = Below::new(root).read(Path::new(path), 100);
+        let bytes = Beneath::new(root).read(Path::new(path), 100);
         bytes
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .map_err(|error| error.kind())
@@ -191,13 +191,13 @@ mod tests {
         let (_directory, root) = directory();
         fs::create_dir_all(root.join("data/etc")).expect("making a directory");
         symlink("/etc/name", root.join("data/link")).expect("linking");
-        let below = Below::at(&root, Path::new("data"));
+        let below = Beneath::at(&root, Path::new("data"));
         assert_eq!(
             below.read(Path::new("link"), 9).ok(),
             Some(b"inside".into())
         );
         assert!(
-            Below::new(&root.join("data"))
+            Beneath::new(&root.join("data"))
                 .read(Path::new("link"), 9)
                 .is_err()
         );
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(text(&root, "a"), Err(ErrorKind::Other));
         assert_eq!(text(&root, "etc"), Err(ErrorKind::IsADirectory));
         assert_eq!(text(&root, "etc/name/x"), Err(ErrorKind::NotADirectory));
-        let limited = Below::new(&root).read(Path::new("etc/name"), 2);
+        let limited = Beneath::new(&root).read(Path::new("etc/name"), 2);
         assert_eq!(limited.expect("reading"), b"in");
     }
 
@@ -221,7 +221,7 @@ mod tests {
         let (_directory, root) = directory();
         symlink("/not/there", root.join("etc/link")).expect("linking");
         symlink("gone", root.join("way")).expect("linking");
-        let below = Below::new(&root);
+        let below = Beneath::new(&root);
         let dangling = |link: &str, target: &str| {
             let (link, target) = (link.into(), target.into());
             Some(Dangling { link, target })
