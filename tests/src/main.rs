@@ -8,6 +8,7 @@ mod disk;
 mod guest;
 mod machine;
 mod mmdebstrap;
+mod native;
 mod processor;
 mod release;
 mod scenarios;

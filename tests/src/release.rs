@@ -47,6 +47,11 @@ impl Artifacts {
         self.named("k3os-", ".iso")
     }
 
+    /// The release's `/usr` as its own file.
+    pub fn squashfs(&self) -> PathBuf {
+        self.named("k3os-", ".squashfs")
+    }
+
     /// The kernel as its own file.
     pub fn kernel(&self) -> PathBuf {
         self.named("k3os-vmlinuz-", "")

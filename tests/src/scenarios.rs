@@ -14,6 +14,7 @@ mod live;
 mod login;
 mod login_changes;
 mod media;
+mod native;
 mod netboot;
 mod network;
 mod node;
@@ -48,7 +49,7 @@ pub fn of(processor: Processor) -> Vec<Scenario> {
 
 /// All scenarios, those that tell most first.
 fn all() -> Vec<Scenario> {
-    let mut all = vec![live::scenario()];
+    let mut all = vec![native::scenario(), live::scenario()];
     all.extend(broken::scenarios());
     all.push(repair::scenario());
     all.push(state::scenario());

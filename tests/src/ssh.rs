@@ -58,13 +58,20 @@ impl Key {
     }
 }
 
-/// A way into one machine.
+/// A way into one machine, or into a native node, where no ssh is needed: what is asked and how long is waited is the same.
 #[derive(Clone, Debug)]
 pub struct Ssh {
-    port: u16,
-    key: PathBuf,
+    way: Way,
     console: Option<Arc<Transcript>>,
     slowness: u32,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    /// The forwarded port, and the private key.
+    Port(u16, PathBuf),
+    /// The host's command line that runs the words behind it in the node.
+    Namespaces(Vec<String>),
 }
 
 /// What a command said.
@@ -88,9 +95,17 @@ impl Output {
 impl Ssh {
     /// Through the forwarded `port` as user rancher.
     pub fn new(port: u16, key: &Key) -> Self {
+        Self::by(Way::Port(port, key.private.clone()))
+    }
+
+    /// Into a native node as root: `enter` is the command line that runs the words behind it there.
+    pub fn into_namespaces(enter: Vec<String>) -> Self {
+        Self::by(Way::Namespaces(enter))
+    }
+
+    fn by(way: Way) -> Self {
         Self {
-            port,
-            key: key.private.clone(),
+            way,
             console: None,
             slowness: 1,
         }
@@ -124,9 +139,7 @@ impl Ssh {
 
     fn run_within(&self, command: &str, input: &[u8], limit: Duration) -> Result<Output> {
         let mut child = self
-            .client(limit)
-            .arg("rancher@127.0.0.1")
-            .arg(command)
+            .runner(command, limit)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -195,10 +208,33 @@ impl Ssh {
         }
     }
 
+    fn runner(&self, command: &str, limit: Duration) -> Command {
+        match &self.way {
+            Way::Port(port, key) => {
+                let mut runner = self.client(*port, key, limit);
+                runner.args(["rancher@127.0.0.1", command]);
+                runner
+            }
+            Way::Namespaces(enter) => {
+                let mut runner = within(limit);
+                runner.args(enter).args(["bash", "-c", command]);
+                runner
+            }
+        }
+    }
+
+    fn port_and_key(&self) -> Result<(u16, &Path)> {
+        match &self.way {
+            Way::Port(port, key) => Ok((*port, key)),
+            Way::Namespaces(_) => bail!("a native node has no ssh server"),
+        }
+    }
+
     /// What the server says to somebody without a key: it names the ways in that it offers.
     pub fn refusal(&self) -> Result<String> {
+        let (port, key) = self.port_and_key()?;
         let output = self
-            .client(LIMIT)
+            .client(port, key, LIMIT)
             .args([
                 "-o",
                 "PreferredAuthentications=none",
@@ -215,19 +251,18 @@ impl Ssh {
     }
 
     /// The command line with which a person logs in.
-    pub fn login_line(&self) -> String {
-        format!(
-            "ssh -p {} -i {} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null rancher@127.0.0.1",
-            self.port,
-            self.key.display()
-        )
+    pub fn login_line(&self) -> Result<String> {
+        let (port, key) = self.port_and_key()?;
+        Ok(format!(
+            "ssh -p {port} -i {} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null rancher@127.0.0.1",
+            key.display()
+        ))
     }
 
-    fn client(&self, limit: Duration) -> Command {
-        let mut command = Command::new("timeout");
-        command.arg(limit.as_secs().max(1).to_string());
-        command.args(["ssh", "-F", "/dev/null", "-p", &self.port.to_string(), "-i"]);
-        command.arg(&self.key);
+    fn client(&self, port: u16, key: &Path, limit: Duration) -> Command {
+        let mut command = within(limit);
+        command.args(["ssh", "-F", "/dev/null", "-p", &port.to_string(), "-i"]);
+        command.arg(key);
         for option in OPTIONS {
             command.args(["-o", option]);
         }
@@ -235,6 +270,12 @@ impl Ssh {
         command.args(["-o", &format!("ConnectTimeout={connect}")]);
         command
     }
+}
+
+fn within(limit: Duration) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg(limit.as_secs().max(1).to_string());
+    command
 }
 
 /// A new machine has new host keys at every run; and a hung one must not hang the test.
@@ -285,11 +326,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let key = Key::at(&dir.path().join("id")).unwrap();
         let ssh = Ssh::new(1, &key).slower(3);
+        let (port, key) = ssh.port_and_key().unwrap();
         assert_eq!(
             ssh.patience(Duration::from_secs(5)),
             Duration::from_secs(15)
         );
-        let client = ssh.client(Duration::from_secs(7));
+        let client = ssh.client(port, key, Duration::from_secs(7));
         let words: Vec<_> = client
             .get_args()
             .map(|word| word.to_string_lossy())

@@ -10,6 +10,9 @@ pub use report::{Run, cache_dir, list, run, scratch};
 /// A check: what it needs is in the lab, its error says what is wrong.
 pub type Check = fn(&mut Lab) -> anyhow::Result<()>;
 
+/// Says why this host cannot run a scenario, if it cannot.
+pub type Obstacle = fn() -> anyhow::Result<Option<String>>;
+
 /// How telling a check is for its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -38,6 +41,8 @@ pub struct Scenario {
     /// In front of the checks' names.
     pub name: &'static str,
     level: Level,
+    /// Why this host cannot run it, asked once before the run.
+    obstacle: Option<Obstacle>,
     /// The checks.
     pub steps: Vec<Step>,
 }
@@ -48,6 +53,7 @@ impl Scenario {
         Self {
             name,
             level: Level::Sample,
+            obstacle: None,
             steps: Vec::new(),
         }
     }
@@ -58,6 +64,17 @@ impl Scenario {
             level: Level::Full,
             ..Self::sample(name)
         }
+    }
+
+    /// Lets the scenario be skipped, with words, where `obstacle` names a reason.
+    pub fn unless(mut self, obstacle: Obstacle) -> Self {
+        self.obstacle = Some(obstacle);
+        self
+    }
+
+    /// Why this host cannot run it, if it cannot; an error where it must.
+    pub fn obstacle(&self) -> anyhow::Result<Option<String>> {
+        self.obstacle.map_or(Ok(None), |obstacle| obstacle())
     }
 
     /// Adds a check without which the later ones cannot work. It is run whenever one of them is.

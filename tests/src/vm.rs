@@ -138,7 +138,7 @@ fn when_ready(guest: &Guest, ports: Ports, kubeconfig: &Path) -> Result<String> 
          or by ssh:    {}\n\
          The cluster:  kubectl --kubeconfig {} get nodes   (https://127.0.0.1:{})\n\
          To end it:    Ctrl-]  or  sudo poweroff\n",
-        guest.ssh.login_line(),
+        guest.ssh.login_line()?,
         kubeconfig.display(),
         ports.api
     ))

@@ -11,6 +11,7 @@ use crate::accel::Accel;
 use crate::disk::StateDisk;
 use crate::guest::Guest;
 use crate::machine::{Boot, Machine, Reserved, Spec};
+use crate::native::{Lan, Node, NodeSpec};
 use crate::release::{Artifacts, Release};
 use crate::ssh::{Key, Ssh};
 
@@ -62,6 +63,8 @@ pub struct Lab {
     logs: PathBuf,
     name: &'static str,
     machine: Option<Machine>,
+    node: Option<Node>,
+    lan: Option<Lan>,
     boots: u32,
     /// The state disk, where the scenario has one.
     pub disk: Option<StateDisk>,
@@ -80,6 +83,8 @@ impl Lab {
             logs: logs.to_owned(),
             name,
             machine: None,
+            node: None,
+            lan: None,
             boots: 0,
             disk: None,
             noted: None,
@@ -119,8 +124,42 @@ impl Lab {
         self.machine.as_mut().context("no machine was started")
     }
 
-    /// The machine seen from inside.
+    /// Starts a native node, with its `/var` on `device` where there is one, in place of what ran before.
+    pub fn start_native(&mut self, device: Option<PathBuf>) -> Result<&mut Node> {
+        self.stop();
+        self.boots += 1;
+        let node = self.native_node(self.name, device, &format!("n{}", self.boots))?;
+        Ok(self.node.insert(node))
+    }
+
+    /// Starts one more native node, on the same bridge as the lab's own. Kubernetes is not started on it.
+    pub fn start_neighbour(&mut self, name: &str) -> Result<Node> {
+        self.native_node(name, None, name)
+    }
+
+    fn native_node(&mut self, name: &str, device: Option<PathBuf>, dir: &str) -> Result<Node> {
+        let spec = NodeSpec {
+            name: name.to_owned(),
+            squashfs: self.setup.artifacts.squashfs(),
+            device,
+        };
+        let lan = match &mut self.lan {
+            Some(lan) => lan,
+            none => none.insert(Lan::new()?),
+        };
+        Node::start(&spec, lan, &self.dir.join(dir))
+    }
+
+    /// The native node.
+    pub fn native(&mut self) -> Result<&mut Node> {
+        self.node.as_mut().context("no native node was started")
+    }
+
+    /// The machine seen from inside, or the native node.
     pub fn guest(&self) -> Result<Guest> {
+        if let Some(node) = &self.node {
+            return Ok(node.guest());
+        }
         let machine = self.machine.as_ref().context("no machine was started")?;
         let ssh = Ssh::new(machine.ports().ssh, &self.setup.key);
         let slowness = self.setup.artifacts.processor.slowness();
@@ -154,6 +193,10 @@ impl Lab {
             // The log is for people; a test's result does not hang on it.
             let _ =
                 fs::create_dir_all(&self.logs).and_then(|()| fs::copy(machine.serial_log(), log));
+        }
+        if let Some(node) = self.node.take() {
+            let log = self.logs.join(format!("{}-{}.log", self.name, self.boots));
+            let _ = fs::create_dir_all(&self.logs).and_then(|()| fs::copy(node.log_file(), log));
         }
     }
 }

@@ -39,8 +39,10 @@ pub fn list(scenarios: Vec<Scenario>, run: &Run) {
 
 /// Runs the selected checks and prints their outcomes; true if all passed.
 pub fn run(scenarios: Vec<Scenario>, run: &Run) -> Result<bool> {
-    let jobs = select(scenarios, run);
-    let trials = jobs.iter().flat_map(Job::slots).map(trial).collect();
+    let (jobs, skipped) = possible(select(scenarios, run))?;
+    let trials = jobs.iter().flat_map(Job::slots).map(trial);
+    let trials = trials.chain(skipped.iter().flat_map(Job::slots).map(ignored));
+    let trials = trials.collect();
     let dir = scratch()?;
     let setup = Setup::new(
         Artifacts::open(&run.artifacts)?,
@@ -74,6 +76,25 @@ fn select(scenarios: Vec<Scenario>, run: &Run) -> Vec<Job> {
         .filter_map(|scenario| scenario.select(run.level, run.filter.as_deref()))
         .map(Job::new)
         .collect()
+}
+
+/// The jobs that this host can run, and those that it cannot, which are told.
+fn possible(jobs: Vec<Job>) -> Result<(Vec<Job>, Vec<Job>)> {
+    let (mut runs, mut skipped) = (Vec::new(), Vec::new());
+    for job in jobs {
+        match job.scenario.obstacle()? {
+            None => runs.push(job),
+            Some(reason) => {
+                eprintln!("skipped {}: {reason}", job.scenario.name);
+                skipped.push(job);
+            }
+        }
+    }
+    Ok((runs, skipped))
+}
+
+fn ignored((name, _): (String, Arc<schedule::Slot>)) -> Trial {
+    Trial::test(name, || Ok(())).with_ignored_flag(true)
 }
 
 fn trial((name, slot): (String, Arc<schedule::Slot>)) -> Trial {
@@ -111,4 +132,34 @@ pub fn cache_dir() -> Result<PathBuf> {
         .or_else(|| Some(Path::new(&variable("HOME")?).join(".cache")))
         .context("finding the cache directory: none of K3OS_CACHE, XDG_CACHE_HOME, HOME is set")?;
     Ok(cache.join("k3os"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_host_cannot_run_is_skipped_and_the_rest_runs() {
+        let check = |scenario: Scenario| Job::new(scenario.check("x", |_| Ok(())));
+        let jobs = vec![
+            check(Scenario::sample("can").unless(|| Ok(None))),
+            check(Scenario::sample("cannot").unless(|| Ok(Some("no root".into())))),
+        ];
+        let (runs, skipped) = possible(jobs).unwrap();
+        assert_eq!((runs.len(), runs[0].scenario.name), (1, "can"));
+        assert_eq!((skipped.len(), skipped[0].scenario.name), (1, "cannot"));
+        assert!(
+            skipped[0]
+                .slots()
+                .into_iter()
+                .map(ignored)
+                .all(|trial| trial.has_ignored_flag())
+        );
+    }
+
+    #[test]
+    fn what_the_host_must_run_and_cannot_is_an_error() {
+        let must = Scenario::sample("must").unless(|| anyhow::bail!("no root"));
+        assert!(possible(vec![Job::new(must)]).is_err());
+    }
 }

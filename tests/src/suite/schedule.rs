@@ -53,7 +53,8 @@ impl Slot {
 /// A scenario with a slot for each of its checks.
 #[derive(Debug)]
 pub struct Job {
-    scenario: Scenario,
+    /// What to run.
+    pub scenario: Scenario,
     slots: Vec<Arc<Slot>>,
 }
 
