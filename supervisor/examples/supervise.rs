@@ -5,13 +5,15 @@
 //!
 //! `supervise --notify TEXT`: sends TEXT to `NOTIFY_SOCKET`, as a service would.
 
-use std::io::{IoSlice, Read};
+use std::fs::File;
+use std::io::{IoSlice, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
-use supervisor::{Event, Options, Supervisor};
+use supervisor::{Event, Options, Supervisor, Watchdog};
 
 fn main() -> Result<(), String> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -38,9 +40,25 @@ fn supervise(directory: PathBuf, goal: &str, cgroup_root: Option<PathBuf>) {
             println!("{}", serde_json::to_string(event).unwrap_or_default());
         }),
         sources: Vec::new(),
+        watchdog: Some(Box::new(Feedings(directory.join("fed")))),
+        debug: std::env::var_os("SUPERVISE_DEBUG").is_some(),
     };
     let end = Supervisor::new(options).run(goal);
     println!("{}", serde_json::to_string(&end).unwrap_or_default());
+}
+
+/// A watchdog that notes each feeding as a byte in a file.
+struct Feedings(PathBuf);
+
+impl Watchdog for Feedings {
+    fn interval(&self) -> Duration {
+        Duration::from_millis(200)
+    }
+
+    fn feed(&mut self) {
+        let file = File::options().append(true).create(true).open(&self.0);
+        let _ = file.and_then(|mut file| file.write_all(b"."));
+    }
 }
 
 /// Sends, then waits until it was received, as systemd-notify does: the receiver closes the descriptor that comes with

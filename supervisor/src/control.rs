@@ -61,6 +61,11 @@ pub enum Request {
         /// Unit names.
         units: Vec<String>,
     },
+    /// Block the loop of PID 1, to see that the watchdog restarts the machine. Refused without `k3os.debug`.
+    Hang {
+        /// For how long, in milliseconds.
+        ms: u64,
+    },
     /// End the machine.
     End {
         /// How.
@@ -89,6 +94,20 @@ pub struct Reply {
     /// The units asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<UnitStatus>,
+    /// The supervisor itself, in the answer to `list`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<ManagerStatus>,
+}
+
+/// How the supervisor's loop fares.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagerStatus {
+    /// How many turns it has made.
+    pub turns: u64,
+    /// How long the longest took, in milliseconds.
+    pub longest_turn_ms: u64,
+    /// How many took more than a second.
+    pub slow_turns: u64,
 }
 
 /// All there is to tell about a unit. Times are milliseconds since the machine's start.

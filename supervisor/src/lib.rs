@@ -32,5 +32,5 @@ pub mod users;
 
 pub use client::{logs_main, shutdown_main, systemctl_main};
 pub use manager::Supervisor;
-pub use options::{End, Options, Source};
+pub use options::{End, Options, Source, Watchdog};
 pub use system::boot_events::Event;

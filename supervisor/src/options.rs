@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use system::boot_events::Event;
@@ -19,6 +20,21 @@ pub trait Source {
 
     /// Takes what there is; called in every turn of the loop, so also when there is nothing. Must not block.
     fn take(&mut self);
+}
+
+/// What restarts the machine when PID 1's loop stands still: a hardware watchdog.
+///
+/// The loop calls [`Watchdog::feed`] in its first turn and then in the first turn after every [`Watchdog::interval`], and
+/// wakes up in time for that where nothing else happens. While a turn hangs nothing is fed: that is the purpose. The value
+/// is dropped with the supervisor, when [`crate::Supervisor::run`] has returned and been let go: who goes on feeding during
+/// unmounting shares the device with it (`Rc`, or a duplicate of its descriptor).
+pub trait Watchdog {
+    /// How long after a feeding the next one is due: at most a third of the device's time, so that one slow turn is
+    /// forgiven. Asked in every turn, so it may change.
+    fn interval(&self) -> Duration;
+
+    /// Says that the loop runs. Must not block.
+    fn feed(&mut self);
 }
 
 /// How the machine is to end.
@@ -53,6 +69,10 @@ pub struct Options {
     pub events: Events,
     /// What else to wait for.
     pub sources: Vec<Box<dyn Source>>,
+    /// What is told that the loop runs.
+    pub watchdog: Option<Box<dyn Watchdog>>,
+    /// `k3os.debug`: whether [`crate::control::Request::Hang`] is obeyed.
+    pub debug: bool,
 }
 
 /// The directories of unit files on the machine, later ones win.
@@ -86,6 +106,8 @@ impl Options {
             console,
             events,
             sources: Vec::new(),
+            watchdog: None,
+            debug: false,
         }
     }
 }

@@ -388,3 +388,104 @@ fn a_masked_unit_is_not_started() {
     assert_eq!(machine.show("a.service").active_state, "active");
     machine.end();
 }
+
+#[test]
+fn a_failure_takes_along_everything_that_requires_it_over_any_distance() {
+    let unit = |before: &str| {
+        format!("[Unit]\nRequires={before}\nAfter={before}\n[Service]\nExecStart=sleep 1000")
+    };
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\n"),
+        ("a.service", "[Service]\nType=oneshot\nExecStart=false"),
+        ("b.service", &unit("a.service")),
+        ("c.service", &unit("b.service")),
+        ("d.service", &unit("c.service")),
+    ]);
+    machine.boot("goal.target");
+    let reply = machine.ask(r#"{"op":"start","units":["d.service"]}"#);
+    assert_eq!(
+        reply.failed,
+        [(
+            "d.service".to_owned(),
+            "c.service, which it requires, failed because a.service failed".to_owned()
+        )]
+    );
+    for unit in ["b.service", "c.service", "d.service"] {
+        let status = machine.show(unit);
+        assert_eq!(
+            (status.active_state.as_str(), status.result.as_str()),
+            ("failed", "dependency"),
+            "{unit}"
+        );
+    }
+    machine.end();
+}
+
+#[test]
+fn a_start_does_not_go_on_when_what_it_requires_is_stopped() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\n"),
+        (
+            "slow.service",
+            "[Service]\nType=oneshot\nExecStart=sleep 1000",
+        ),
+        (
+            "user.service",
+            "[Unit]\nRequires=slow.service\nAfter=slow.service\n[Service]\nExecStart=sleep 1000",
+        ),
+    ]);
+    machine.boot("goal.target");
+    machine.ask(r#"{"op":"start","units":["user.service"],"no_block":true}"#);
+    machine.wait_state("slow.service", "activating");
+    machine.ask(r#"{"op":"stop","units":["slow.service"]}"#);
+    assert_eq!(machine.show("user.service").active_state, "inactive");
+    machine.end();
+}
+
+#[test]
+fn a_client_that_sends_nothing_more_is_answered() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\n"),
+        (
+            "once.service",
+            "[Service]\nType=oneshot\nExecStart=sleep 0.3",
+        ),
+    ]);
+    machine.boot("goal.target");
+    // At once, after a job, and without the end of the line.
+    for request in [
+        "{\"op\":\"list\"}\n",
+        "{\"op\":\"start\",\"units\":[\"once.service\"]}\n",
+        "{\"op\":\"list\"}",
+    ] {
+        let answer = machine.half_closed(request);
+        assert!(answer.starts_with('{'), "{request}: {answer:?}");
+    }
+    machine.end();
+}
+
+#[test]
+fn the_watchdog_is_fed_without_events_and_not_while_the_loop_hangs() {
+    let mut machine = Machine::new(&[("goal.target", "[Unit]\n")]);
+    machine.boot("goal.target");
+    let refused = machine.ask(r#"{"op":"hang","ms":1500}"#).error;
+    assert!(refused.is_some_and(|error| error.contains("k3os.debug")));
+    let fed = |machine: &Machine| machine.read("fed").len();
+    let before = fed(&machine);
+    machine.until("it is fed", |it| (fed(it) >= before + 3).then_some(()));
+    machine.end();
+
+    let mut machine = Machine::new(&[("goal.target", "[Unit]\n")]);
+    machine.debug = true;
+    machine.boot("goal.target");
+    assert_eq!(machine.ask(r#"{"op":"hang","ms":1500}"#).error, None);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let during = fed(&machine);
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    assert_eq!(fed(&machine), during);
+    let manager = machine.ask(r#"{"op":"list"}"#).manager.unwrap();
+    assert_eq!(manager.slow_turns, 1);
+    assert!(manager.longest_turn_ms >= 1_500, "{manager:?}");
+    assert!(machine.read("console").contains("PID 1 was busy for 1."));
+    machine.end();
+}

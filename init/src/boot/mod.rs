@@ -45,7 +45,7 @@ pub fn run() -> ! {
     if mode == Mode::Shell.name() {
         rescue::enter(&["k3OS was started with `rescue` or k3os.mode=shell; no service runs."]);
     }
-    shutdown::finish(serve(&mode))
+    shutdown::finish(serve(&mode, BootSwitches::from_cmdline(&cmdline).debug))
 }
 
 /// Everything before the services. Each step is by itself: a machine that lacks one of them can still be logged into.
@@ -124,8 +124,8 @@ fn raise_limits() -> Result<()> {
         .context("raising the limit of open files")
 }
 
-/// Runs the services until somebody ends the machine.
-fn serve(mode: &str) -> PowerState {
+/// Runs the services until somebody ends the machine. `debug`: `k3os.debug` is on the command line.
+fn serve(mode: &str, debug: bool) -> PowerState {
     let release = read_word(system::layout::RELEASE_FILE);
     let status = Rc::new(RefCell::new(Status::new(&release, mode)));
     status.borrow().show();
@@ -134,6 +134,7 @@ fn serve(mode: &str) -> PowerState {
         Box::new(|line| console::line(&stamped(line))),
         Box::new(move |event| shown.borrow_mut().take(event)),
     );
+    options.debug = debug;
     match AddressNews::listen(status) {
         Ok(news) => options.sources.push(Box::new(news)),
         Err(error) => console::line(&format!("{error:#}; the login prompt may show old ones")),

@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 
 use super::args::Args;
 use crate::control::UnitStatus;
-pub use lists::{is_listed, list, properties, show, unit_files};
+pub use lists::{is_listed, list, manager, properties, show, unit_files};
 
 const GREEN: &str = "\u{1b}[32m";
 const RED: &str = "\u{1b}[31m";

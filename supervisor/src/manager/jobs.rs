@@ -1,6 +1,6 @@
 //! The queue of what is to be started, stopped and reloaded, and what may run now. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::plan::{Plan, Step};
 
@@ -209,8 +209,21 @@ impl Jobs {
         }
     }
 
+    /// Waiting starts that fail with `unit`, over any number of steps, each with what it requires; taken out of the queue.
+    pub fn take_all_dependents(&mut self, unit: &str) -> Vec<(String, String)> {
+        let mut failed = Vec::new();
+        let mut causes = VecDeque::from([unit.to_owned()]);
+        while let Some(cause) = causes.pop_front() {
+            for dependent in self.take_dependents(&cause) {
+                causes.push_back(dependent.clone());
+                failed.push((dependent, cause.clone()));
+            }
+        }
+        failed
+    }
+
     /// Waiting starts that require `unit`, taken out of the queue: they have failed with it.
-    pub fn take_dependents(&mut self, unit: &str) -> Vec<String> {
+    fn take_dependents(&mut self, unit: &str) -> Vec<String> {
         let failed: Vec<_> = self
             .by_unit
             .iter()
@@ -283,6 +296,27 @@ mod tests {
         jobs.finish("a", Kind::Start);
         assert_eq!(jobs.take_dependents("a"), ["b"]);
         assert_eq!(runnable(&mut jobs), ["c"]);
+    }
+
+    #[test]
+    fn a_failure_goes_on_over_any_number_of_steps() {
+        let mut jobs = Jobs::default();
+        jobs.add_starts(plan(&[
+            ("a", &[], &[]),
+            ("b", &["a"], &["a"]),
+            ("c", &["b"], &["b"]),
+            ("d", &["c"], &["c", "a"]),
+            ("e", &["c"], &["c"]),
+        ]));
+        runnable(&mut jobs);
+        jobs.finish("a", Kind::Start);
+        let failed = jobs.take_all_dependents("a");
+        let expected = [("b", "a"), ("d", "a"), ("c", "b"), ("e", "c")];
+        assert_eq!(
+            failed,
+            expected.map(|(unit, cause)| (unit.to_owned(), cause.to_owned()))
+        );
+        assert!(jobs.is_empty());
     }
 
     #[test]

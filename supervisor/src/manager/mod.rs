@@ -12,11 +12,13 @@ mod shutdown;
 mod signals;
 mod socket;
 mod status;
+mod turns;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use system::boot_events::Event;
 use system::notify::NotifySocket;
@@ -35,6 +37,7 @@ use requests::Waiting;
 use runtime::Runtime;
 use shutdown::Ending;
 use socket::Control;
+use turns::Turns;
 
 /// PID 1's services.
 pub struct Supervisor {
@@ -57,6 +60,7 @@ pub struct Supervisor {
     power_keys: PowerKeys,
     next_key_scan: u64,
     waiting: Vec<Waiting>,
+    turns: Turns,
     ending: Option<Ending>,
     ended: Option<End>,
 }
@@ -82,6 +86,7 @@ impl Supervisor {
             power_keys: PowerKeys::default(),
             next_key_scan: 0,
             waiting: Vec::new(),
+            turns: Turns::default(),
             ending: None,
             ended: None,
         }
@@ -98,6 +103,7 @@ impl Supervisor {
     ///
     /// Children that init started before are reaped here: it must not wait for them itself.
     pub fn run(&mut self, goal: &str) -> End {
+        self.turns.begin(Instant::now());
         self.open();
         self.start_units(&[goal.to_owned()]);
         loop {

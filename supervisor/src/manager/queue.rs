@@ -35,7 +35,13 @@ impl Supervisor {
 
     /// Puts the stop of units, and of those that require them, into the queue.
     pub(super) fn stop_units(&mut self, goals: &[String]) {
-        let plan = plan::stop(&self.units, goals, |name| self.is_up(name));
+        // A start that waits for what is being stopped would go on without it.
+        let starting = self.jobs.starting();
+        let is_bound = |name: &str| self.is_up(name) || starting.contains(name);
+        let plan = plan::stop(&self.units, goals, is_bound);
+        for unit in plan.steps.keys().filter(|unit| starting.contains(*unit)) {
+            self.tell_failed_job(unit, "it was stopped before it had started");
+        }
         self.jobs.add_stops(plan, &BTreeMap::new());
     }
 
@@ -102,7 +108,7 @@ impl Supervisor {
 
     fn run_start(&mut self, unit: &str) {
         if let Some(reason) = self.missing_requirement(unit) {
-            return self.refuse(unit, Outcome::Dependency(reason));
+            return self.refuse(unit, Outcome::Dependency(reason, None));
         }
         let conditions = self
             .units
@@ -163,7 +169,7 @@ impl Supervisor {
         }
     }
 
-    /// Ends a start job; a failure takes along the jobs that require the unit.
+    /// Ends a start job; a failure takes along the jobs that require the unit, and those that require them.
     pub(super) fn finish_start(&mut self, unit: &str, ok: bool) {
         if !self.jobs.finish(unit, Kind::Start) {
             return;
@@ -173,13 +179,11 @@ impl Supervisor {
         }
         let reason = self.failure_text(unit);
         self.tell_failed_job(unit, &reason);
-        for dependent in self.jobs.take_dependents(unit) {
-            let outcome = Outcome::Dependency(unit.to_owned());
+        for (dependent, required) in self.jobs.take_all_dependents(unit) {
+            let cause = (required != unit).then(|| unit.to_owned());
+            let outcome = Outcome::Dependency(required, cause);
             self.tell_failed_job(&dependent, &outcome.text());
             self.refuse(&dependent, outcome);
-            for further in self.jobs.take_dependents(&dependent) {
-                self.refuse(&further, Outcome::Dependency(dependent.clone()));
-            }
         }
     }
 

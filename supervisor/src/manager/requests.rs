@@ -1,6 +1,7 @@
 //! What clients of the control socket ask for.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::Supervisor;
 use crate::control::{Reply, Request};
@@ -93,11 +94,13 @@ impl Supervisor {
                     client,
                     &Reply {
                         units,
+                        manager: Some(self.turns.status()),
                         ..Reply::default()
                     },
                 );
             }
             Request::Show { units } => self.show(client, &units),
+            Request::Hang { ms } => self.hang(client, ms),
             Request::End { end, force } => self.serve_end(client, end, force),
         }
     }
@@ -206,6 +209,20 @@ impl Supervisor {
             .filter_map(|unit| self.status(unit, true))
             .collect();
         self.answer(client, &reply);
+    }
+
+    /// Blocks everything, as a defect would.
+    fn hang(&mut self, client: u64, ms: u64) {
+        let refusal = "refused: hanging PID 1 needs k3os.debug on the kernel command line";
+        let error = (!self.options.debug).then(|| refusal.to_owned());
+        let reply = Reply {
+            error,
+            ..Reply::default()
+        };
+        self.answer(client, &reply);
+        if self.options.debug {
+            std::thread::sleep(Duration::from_millis(ms));
+        }
     }
 
     fn serve_end(&mut self, client: u64, end: End, force: bool) {

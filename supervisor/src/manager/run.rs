@@ -1,6 +1,7 @@
 //! The loop: wait for something to happen, then let every part look at what is theirs.
 
 use std::os::fd::AsFd;
+use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use system::power::uptime_ms;
@@ -27,11 +28,14 @@ const DRIVERS_LOADED: u64 = 120_000;
 impl Supervisor {
     /// Waits until something happens or is due, and handles it.
     pub(super) fn wait(&mut self) {
+        self.end_turn();
         let timeout = self.timeout();
+        let began;
         let outputs = {
             let (mut polled, outputs) = self.descriptors();
             // An interrupted or failed poll is a turn in which everything is looked at.
             let _ = poll(&mut polled, timeout);
+            began = Instant::now();
             let ready = polled
                 .iter()
                 .map(|it| it.revents().is_some_and(|events| !events.is_empty()));
@@ -44,6 +48,7 @@ impl Supervisor {
                 .map(|(unit, _)| unit)
                 .collect::<Vec<_>>()
         };
+        self.turns.begin(began);
         self.take_signals();
         for unit in outputs {
             self.drain(&unit);
@@ -103,6 +108,7 @@ impl Supervisor {
         }
         next = next.min(self.ending_deadline().unwrap_or(u64::MAX));
         let wait = next.saturating_sub(now).min(60_000);
+        let wait = wait.min(self.next_feed().unwrap_or(u64::MAX));
         PollTimeout::try_from(i32::try_from(wait).unwrap_or(60_000)).unwrap_or(PollTimeout::ZERO)
     }
 

@@ -7,13 +7,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
-use nix::poll::{PollFd, PollFlags};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{getsockopt, sockopt};
 
 use crate::control::{Reply, Request};
 
 /// More clients at once are turned away.
 const MOST_CLIENTS: usize = 32;
+
+/// A client that leaves so many bytes of its answers unread is not asked for more.
+const MOST_WAITING: usize = 1 << 20;
 
 /// The longest request, in bytes.
 const LONGEST_REQUEST: usize = 64 * 1024;
@@ -30,6 +33,10 @@ struct Client {
     stream: UnixStream,
     received: Vec<u8>,
     to_send: Vec<u8>,
+    /// Requests that were taken and are not answered yet.
+    unanswered: usize,
+    /// It sends nothing more; it may still wait for answers.
+    has_ended: bool,
     is_gone: bool,
 }
 
@@ -52,12 +59,11 @@ impl Control {
 
     pub(super) fn polled(&self) -> impl Iterator<Item = PollFd<'_>> {
         let clients = self.clients.iter().map(|client| {
-            let writes = if client.to_send.is_empty() {
-                PollFlags::empty()
-            } else {
-                PollFlags::POLLOUT
-            };
-            PollFd::new(client.stream.as_fd(), PollFlags::POLLIN | writes)
+            // An end of what it sends would be reported in every turn; that it hung up is reported anyway.
+            let mut flags = PollFlags::empty();
+            flags.set(PollFlags::POLLIN, client.may_send());
+            flags.set(PollFlags::POLLOUT, !client.to_send.is_empty());
+            PollFd::new(client.stream.as_fd(), flags)
         });
         [PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)]
             .into_iter()
@@ -74,15 +80,19 @@ impl Control {
             while let Some(line) = client.line() {
                 let request = serde_json::from_slice(&line)
                     .map_err(|error| format!("reading the request: {error}"));
+                client.unanswered += 1;
                 requests.push((client.id, request));
             }
         }
-        self.clients.retain(|client| !client.is_gone);
+        self.clients.retain(|client| !client.is_over());
         requests
     }
 
     fn accept(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
+        for _ in 0..MOST_CLIENTS {
+            let Ok((stream, _)) = self.listener.accept() else {
+                return;
+            };
             let peer = getsockopt(&stream, sockopt::PeerCredentials).map(|peer| peer.uid());
             let is_allowed = peer == Ok(0) || peer == Ok(nix::unistd::geteuid().as_raw());
             if !is_allowed
@@ -99,6 +109,8 @@ impl Control {
                 stream,
                 received,
                 to_send,
+                unanswered: 0,
+                has_ended: false,
                 is_gone: false,
             });
         }
@@ -114,6 +126,7 @@ impl Control {
         let Some(client) = self.clients.iter_mut().find(|client| client.id == id) else {
             return;
         };
+        client.unanswered = client.unanswered.saturating_sub(1);
         if let Ok(mut line) = serde_json::to_vec(reply) {
             line.push(b'\n');
             client.to_send.extend(line);
@@ -123,24 +136,46 @@ impl Control {
 }
 
 impl Client {
+    /// Whether it may send more now: its answers must be taken, too.
+    fn may_send(&self) -> bool {
+        !self.has_ended && self.to_send.len() <= MOST_WAITING
+    }
+
+    /// Reads a bounded part of what waits; the rest has its turn later.
     fn read(&mut self) {
-        let mut part = [0u8; 4096];
-        loop {
-            match self.stream.read(&mut part) {
-                Ok(0) => self.is_gone = true,
-                Ok(length) => {
-                    self.received
-                        .extend_from_slice(part.get(..length).unwrap_or_default());
-                    if self.received.len() <= LONGEST_REQUEST {
-                        continue;
-                    }
-                    self.is_gone = true;
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => self.is_gone = true,
-            }
+        if !self.may_send() {
+            self.is_gone |= has_hung_up(&self.stream);
             return;
         }
+        let mut part = [0u8; 4096];
+        while self.received.len() <= LONGEST_REQUEST {
+            match self.stream.read(&mut part) {
+                Ok(0) => return self.end(),
+                Ok(length) => {
+                    let bytes = part.get(..length).unwrap_or_default();
+                    self.received.extend_from_slice(bytes);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    self.is_gone = true;
+                    return;
+                }
+            }
+        }
+        self.is_gone = true;
+    }
+
+    /// Nothing more comes: what has come is the last request, with or without the end of its line.
+    fn end(&mut self) {
+        self.has_ended = true;
+        if self.received.last().is_some_and(|byte| *byte != b'\n') {
+            self.received.push(b'\n');
+        }
+    }
+
+    /// Whether there is nothing more to do for it.
+    fn is_over(&self) -> bool {
+        self.is_gone || self.has_ended && self.unanswered == 0 && self.to_send.is_empty()
     }
 
     fn line(&mut self) -> Option<Vec<u8>> {
@@ -160,4 +195,14 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether the other side is closed in both directions: nobody reads an answer.
+fn has_hung_up(stream: &UnixStream) -> bool {
+    let mut polled = [PollFd::new(stream.as_fd(), PollFlags::empty())];
+    poll(&mut polled, PollTimeout::ZERO).is_ok()
+        && polled.iter().any(|it| {
+            it.revents()
+                .is_some_and(|events| events.contains(PollFlags::POLLHUP))
+        })
 }

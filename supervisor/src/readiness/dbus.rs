@@ -7,10 +7,11 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use wire::{Message, Reader, decode, encode_call};
 
 /// More waiting bytes than any answer to our calls has.
@@ -31,10 +32,9 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Connects and says hello. Fails while the bus does not listen yet.
+    /// Connects and says hello. Fails while the bus does not listen yet, or has more connections waiting than it takes.
     pub fn connect(socket: &Path) -> io::Result<Self> {
-        let stream = UnixStream::connect(socket)?;
-        stream.set_nonblocking(true)?;
+        let stream = connect_now(socket)?;
         let mut bus = Self {
             stream,
             waiting: Vec::new(),
@@ -136,6 +136,14 @@ impl Bus {
     }
 }
 
+/// Connects without waiting: a bus that stands still lets its backlog fill up, and connect(2) would wait for room.
+fn connect_now(path: &Path) -> io::Result<UnixStream> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(UnixStream::from(socket))
+}
+
 impl AsFd for Bus {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
@@ -176,6 +184,22 @@ mod tests {
         let mut fields = encode_call(1, "Hello", None);
         fields[20..28].fill(0xff);
         assert_eq!(decode(&fields).unwrap().unwrap().0.member, None);
+    }
+
+    #[test]
+    fn a_bus_that_takes_no_connections_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bus");
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap();
+        nix::sys::socket::bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        let backlog = nix::sys::socket::Backlog::new(1).unwrap();
+        nix::sys::socket::listen(&listener, backlog).unwrap();
+        let connections: Vec<_> = (0..5).map(|_| Bus::connect(&path)).collect();
+        let refused = connections.iter().filter_map(|it| it.as_ref().err());
+        let kinds: Vec<_> = refused.map(io::Error::kind).collect();
+        assert!(!kinds.is_empty());
+        assert!(kinds.iter().all(|kind| *kind == io::ErrorKind::WouldBlock));
     }
 
     /// A bus of our own, on the real daemon where the machine has one.

@@ -68,8 +68,8 @@ pub enum Outcome {
     StartLimit(String),
     /// ExecCondition said no.
     Condition,
-    /// What it requires failed.
-    Dependency(String),
+    /// What it requires failed; where that only went along, the unit that failed first.
+    Dependency(String, Option<String>),
 }
 
 impl Outcome {
@@ -84,7 +84,7 @@ impl Outcome {
             Self::Resources(_) => "resources",
             Self::StartLimit(_) => "start-limit-hit",
             Self::Condition => "exec-condition",
-            Self::Dependency(_) => "dependency",
+            Self::Dependency(..) => "dependency",
         }
     }
 
@@ -101,7 +101,10 @@ impl Outcome {
                 format!("it was started too often in too short a time; the last time {last}")
             }
             Self::Condition => "its ExecCondition did not hold".to_owned(),
-            Self::Dependency(unit) => format!("{unit}, which it requires, failed"),
+            Self::Dependency(unit, None) => format!("{unit}, which it requires, failed"),
+            Self::Dependency(unit, Some(first)) => {
+                format!("{unit}, which it requires, failed because {first} failed")
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ impl Service {
         });
         let never = matches!(
             self.outcome,
-            Outcome::Condition | Outcome::StartLimit(_) | Outcome::Dependency(_)
+            Outcome::Condition | Outcome::StartLimit(_) | Outcome::Dependency(..)
         );
         if self.stop_asked || prevented || never {
             return false;

@@ -2,7 +2,7 @@
 //! machine and user allow it, a subreaper without control groups elsewhere.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Machine {
     pub directory: tempfile::TempDir,
     pub cgroup: Option<PathBuf>,
+    /// Whether it obeys requests to hang.
+    pub debug: bool,
     is_pid_1: bool,
     child: Option<Child>,
 }
@@ -27,6 +29,7 @@ impl Machine {
         let directory = tempfile::tempdir().unwrap();
         let machine = Self {
             cgroup: make_cgroup(directory.path()),
+            debug: false,
             is_pid_1: can_unshare(),
             directory,
             child: None,
@@ -63,6 +66,9 @@ impl Machine {
         ]);
         words.extend(self.cgroup.clone());
         let mut command = Command::new(&words[0]);
+        if self.debug {
+            command.env("SUPERVISE_DEBUG", "1");
+        }
         command
             .args(&words[1..])
             .stdin(Stdio::null())
@@ -82,6 +88,16 @@ impl Machine {
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap()
+    }
+
+    /// The answer to a client that closes its half of the connection behind its request.
+    pub fn half_closed(&self, request: &str) -> String {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     pub fn show(&self, unit: &str) -> UnitStatus {

@@ -9,6 +9,11 @@ use crate::control::{Reply, Request, UnitStatus};
 impl Client {
     /// Verbs that tell about units.
     pub(super) fn query(&self, args: &Args, units: Vec<String>) -> Result<i32, (i32, String)> {
+        if units.is_empty() && args.verb == "show" {
+            return self
+                .show_manager(args)
+                .map_err(|error| (code::FAILED, error));
+        }
         if units.is_empty() {
             return self.list_units(args).map_err(|error| (code::FAILED, error));
         }
@@ -37,6 +42,13 @@ impl Client {
                 Ok(status_code(&reply))
             }
         }
+    }
+
+    /// `show` without a unit tells of the supervisor itself.
+    fn show_manager(&self, args: &Args) -> Result<i32, String> {
+        let manager = self.ask(&Request::List)?.manager.unwrap_or_default();
+        print::manager(&manager, args);
+        Ok(code::OK)
     }
 
     /// `show` tells units that do not exist as not-found.

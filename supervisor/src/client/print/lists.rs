@@ -2,7 +2,7 @@
 
 use super::{coloured, has_colours, json};
 use crate::client::args::Args;
-use crate::control::UnitStatus;
+use crate::control::{ManagerStatus, UnitStatus};
 
 /// Whether `list-units` lists a unit.
 pub fn is_listed(unit: &UnitStatus, args: &Args) -> bool {
@@ -89,14 +89,31 @@ pub fn show(units: &[UnitStatus], args: &Args, enabled: impl Fn(&str) -> &'stati
         if index > 0 {
             println!();
         }
-        for (name, value) in properties(unit, enabled(&unit.name)) {
-            let is_wanted =
-                args.properties.is_empty() || args.properties.iter().any(|wanted| wanted == name);
-            match (is_wanted, args.value_only) {
-                (true, true) => println!("{value}"),
-                (true, false) => println!("{name}={value}"),
-                _ => {}
-            }
+        print_properties(&properties(unit, enabled(&unit.name)), args);
+    }
+}
+
+/// Prints `show` without a unit: the supervisor's own figures.
+pub fn manager(status: &ManagerStatus, args: &Args) {
+    if args.json {
+        return json(status);
+    }
+    let rows = [
+        ("LoopTurns", status.turns.to_string()),
+        ("LoopLongestTurnMs", status.longest_turn_ms.to_string()),
+        ("LoopSlowTurns", status.slow_turns.to_string()),
+    ];
+    print_properties(&rows, args);
+}
+
+fn print_properties(rows: &[(&'static str, String)], args: &Args) {
+    for (name, value) in rows {
+        let is_wanted =
+            args.properties.is_empty() || args.properties.iter().any(|wanted| wanted == name);
+        match (is_wanted, args.value_only) {
+            (true, true) => println!("{value}"),
+            (true, false) => println!("{name}={value}"),
+            _ => {}
         }
     }
 }
