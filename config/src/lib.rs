@@ -4,6 +4,7 @@
 //! [`load`] takes sources from the lowest to the highest precedence and gives the values, what is wrong,
 //! and where each value came from. One bad source or value never disables the others.
 
+pub mod arguments;
 pub mod check;
 pub mod cmdline;
 pub mod dump;

@@ -10,7 +10,7 @@ use crate::problem::Place;
 use crate::tree::Node;
 use builder::{Builder, Size};
 pub use parts::{Keys, parse_parts};
-use saphyr_parser::{Event, Parser, ScanError};
+use saphyr_parser::{Event, Parser, ScanError, Span};
 
 /// The largest source that is read, in bytes.
 pub const MAX_BYTES: usize = 16 << 20;
@@ -69,16 +69,32 @@ pub fn parse(text: &str) -> Result<Document, Remark> {
     parse_sized(text, Size::default()).map(|(document, _)| document)
 }
 
+/// Parses all documents of a text. An empty one has no root.
+///
+/// # Errors
+/// As [`parse`]; the bounds are for each document.
+pub fn parse_all(text: &str) -> Result<Vec<Document>, Remark> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut documents = Vec::new();
+    let mut builder = Builder::new(Size::default());
+    for event in Parser::new_from_str(text) {
+        let (event, place) = placed(event)?;
+        let ends = matches!(event, Event::DocumentEnd);
+        builder.take(event, place)?;
+        if ends {
+            let done = std::mem::replace(&mut builder, Builder::new(Size::default()));
+            documents.push(done.finish().0);
+        }
+    }
+    Ok(documents)
+}
+
 /// The same, for one of several texts whose trees are kept together: with what there is before it, and with it.
 fn parse_sized(text: &str, size: Size) -> Result<(Document, Size), Remark> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = Builder::new(size);
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| scan_error(&error))?;
-        let place = Place {
-            line: span.start.line().max(1),
-            column: span.start.col() + 1,
-        };
+        let (event, place) = placed(event)?;
         if matches!(event, Event::DocumentStart(_)) && builder.is_complete() {
             let message = "only the first YAML document of a file is read";
             builder.remark(Remark::new(Cause::End, place, message));
@@ -87,6 +103,15 @@ fn parse_sized(text: &str, size: Size) -> Result<(Document, Size), Remark> {
         builder.take(event, place)?;
     }
     Ok(builder.finish())
+}
+
+fn placed<'a>(event: Result<(Event<'a>, Span), ScanError>) -> Result<(Event<'a>, Place), Remark> {
+    let (event, span) = event.map_err(|error| scan_error(&error))?;
+    let place = Place {
+        line: span.start.line().max(1),
+        column: span.start.col() + 1,
+    };
+    Ok((event, place))
 }
 
 fn scan_error(error: &ScanError) -> Remark {

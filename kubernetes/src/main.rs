@@ -1,21 +1,18 @@
 //! The Kubernetes server: `k3s server`, `k3s agent` and the tools around them.
 
 mod api;
-mod cli;
-mod components;
 mod events;
 mod kubeconfig;
 mod local_path;
 mod manifests;
-mod network;
 mod notify;
-mod paths;
 mod pki;
 mod server;
-mod settings;
 mod supervise;
 mod token;
 mod tools;
+
+use k3s_arguments::{cli, components, network, paths, settings};
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -29,15 +29,17 @@ pub(crate) fn exceptions(k3os: &K3os) -> BTreeMap<String, String> {
         .into()
 }
 
-fn hosts(k3os: &K3os) -> Vec<&str> {
+fn hosts(k3os: &K3os) -> Vec<String> {
     let users = k3os
         .environment
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case("no_proxy"));
     let users = users.flat_map(|(_, hosts)| hosts.split(',').map(str::trim));
+    let arguments = config::arguments::split(&k3os.k3s_args);
+    let network = |option, usual| config::arguments::value(&arguments, option).unwrap_or(usual);
     let networks = [
-        argument(&k3os.k3s_args, "--cluster-cidr").unwrap_or(POD_NETWORK),
-        argument(&k3os.k3s_args, "--service-cidr").unwrap_or(SERVICE_NETWORK),
+        network("--cluster-cidr", POD_NETWORK),
+        network("--service-cidr", SERVICE_NETWORK),
     ];
     let networks = networks.into_iter().flat_map(|list| list.split(','));
     let all = users
@@ -46,20 +48,11 @@ fn hosts(k3os: &K3os) -> Vec<&str> {
         .chain(server(&k3os.server_url));
     let mut hosts = Vec::new();
     for host in all.filter(|host| !host.is_empty()) {
-        if !hosts.contains(&host) {
-            hosts.push(host);
+        if !hosts.iter().any(|known| known == host) {
+            hosts.push(host.to_owned());
         }
     }
     hosts
-}
-
-/// The value of a flag, as `--flag=value` or as two words.
-fn argument<'a>(arguments: &'a [String], flag: &str) -> Option<&'a str> {
-    let at = |(number, word): (usize, &'a String)| match word.strip_prefix(flag)? {
-        "" => arguments.get(number + 1).map(String::as_str),
-        rest => rest.strip_prefix('='),
-    };
-    arguments.iter().enumerate().rev().find_map(at)
 }
 
 /// The host in `https://server:6443` or `https://[fd00::1]:6443`.

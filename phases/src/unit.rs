@@ -38,11 +38,8 @@ pub(crate) fn service(config: &Config, facts: &Facts, restart: bool) -> Service 
 /// The arguments of `k3s`: the user's as they are, after a role if they name none, then labels and taints.
 fn arguments(k3os: &K3os, facts: &Facts) -> Vec<String> {
     let mut arguments = Vec::new();
-    if k3os
-        .k3s_args
-        .first()
-        .is_none_or(|first| first.starts_with('-'))
-    {
+    let users = config::arguments::split(&k3os.k3s_args);
+    if users.first().is_none_or(|first| first.starts_with('-')) {
         let role = if k3os.server_url.is_empty() {
             "server"
         } else {
@@ -50,7 +47,7 @@ fn arguments(k3os: &K3os, facts: &Facts) -> Vec<String> {
         };
         arguments.push(role.to_owned());
     }
-    arguments.extend(k3os.k3s_args.iter().cloned());
+    arguments.extend(users);
     for (name, value) in labels(k3os, facts) {
         arguments.extend(["--node-label".to_owned(), format!("{name}={value}")]);
     }
@@ -170,6 +167,18 @@ mod tests {
         assert_eq!(
             exec_start("k3os: {server_url: 'https://a:6443', k3s_args: [server]}"),
             "server"
+        );
+    }
+
+    #[test]
+    fn several_arguments_in_one_item_are_parted() {
+        assert_eq!(
+            exec_start("k3os: {k3s_args: server --cluster-init}"),
+            "server --cluster-init"
+        );
+        assert_eq!(
+            exec_start("k3os: {k3s_args: ['--disable traefik']}"),
+            "server --disable traefik"
         );
     }
 

@@ -1,6 +1,6 @@
 //! Checks of what concerns Kubernetes.
 
-use super::{Complaint, one_line, require, warning};
+use super::{Complaint, require};
 
 /// A label's name and value, by the rules of Kubernetes.
 pub fn label(name: &str, value: &str) -> Result<(), Complaint> {
@@ -28,18 +28,10 @@ pub fn taint(_: &str, value: &str) -> Result<(), Complaint> {
     require(fits, format!("{value:?} is not a taint: {form}"))
 }
 
-/// One word of the command line of k3s.
+/// Arguments of k3s; what they mean is checked by k3s's own parser (crate k3s-arguments).
 pub fn k3s_arg(_: &str, value: &str) -> Result<(), Complaint> {
-    one_line("", value)?;
-    let before_value = value.split('=').next().unwrap_or_default();
-    if value.starts_with('-') && before_value.contains(' ') {
-        let hint = "write it as two items of the list, or with \"=\" in place of the blank";
-        return Err(warning(
-            "holds a blank, so that k3s sees one unknown flag",
-            hint,
-        ));
-    }
-    Ok(())
+    let fits = value.chars().all(|c| c.is_whitespace() || !c.is_control());
+    require(fits, "must not hold control characters")
 }
 
 const NAME_RULE: &str = "letters, digits, \"-\", \"_\" and \".\", at most 63, beginning and ending with a letter or digit";

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// # Errors
 /// Syntax, with line and column; a document that is no object.
 pub fn objects(text: &str) -> Result<Vec<Value>> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text).context("parsing")?;
+    let documents = k3s_arguments::yaml::values(text).context("parsing")?;
     let mut objects = Vec::new();
     for (index, document) in documents.into_iter().filter(|d| !d.is_null()).enumerate() {
         ensure!(

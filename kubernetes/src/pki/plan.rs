@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::settings::Settings;
+
 /// The certificate authorities. Separate, so that a client certificate never passes as a server's, and so that only
 /// the aggregator can speak for users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +80,26 @@ pub struct Facts {
     pub domain: String,
     /// Further names of the API.
     pub api_names: Vec<String>,
+}
+
+impl Facts {
+    /// What the settings say, for a node with these addresses.
+    pub fn of(settings: &Settings, node_addresses: &[IpAddr]) -> Self {
+        let (listener, node) = (&settings.args.listener, &settings.args.node);
+        let mut api_names = listener.tls_san.clone();
+        api_names.extend(listener.advertise_address.iter().map(ToString::to_string));
+        api_names.extend(node.node_external_ip.iter().map(ToString::to_string));
+        if !listener.bind_address.is_unspecified() {
+            api_names.push(listener.bind_address.to_string());
+        }
+        Facts {
+            node_name: settings.node_name.clone(),
+            node_addresses: node_addresses.to_vec(),
+            api_service: settings.api_service,
+            domain: settings.args.cluster.cluster_domain.clone(),
+            api_names,
+        }
+    }
 }
 
 /// All certificates of a server that is also a node.

@@ -24,7 +24,7 @@ const CLOCK_GUESSED: &str = "/run/k3os/clock-guessed";
 
 /// Certificates for a node with these addresses. Returns a line for each that was made.
 pub fn pki(settings: &Settings, addresses: &[std::net::IpAddr]) -> Result<Vec<String>> {
-    let leaves = pki::plan::leaves(&settings.pki_facts(addresses));
+    let leaves = pki::plan::leaves(&pki::plan::Facts::of(settings, addresses));
     pki::ensure(&settings.paths, &leaves, now(Path::new(CLOCK_GUESSED)))
         .context("preparing the certificates")
 }
@@ -155,12 +155,12 @@ fn token(settings: &Settings) -> Result<Option<&'static str>> {
 /// containerd's configuration, registries included.
 pub fn containerd(settings: &Settings) -> Result<()> {
     let paths = &settings.paths;
-    let registries = registries(&settings.args.runtime.private_registry)?;
-    let content = components::containerd_config(settings) + &registries.credentials()?;
+    let registries = registries(&settings.args.runtime.private_registry);
+    let content = components::containerd_config(settings) + &registries.credentials();
     durable::write_own(&paths.agent(CONTAINERD_CONFIG), content, 0o600)?;
     let directory = paths.agent("etc/containerd/certs.d");
     let _ = fs::remove_dir_all(&directory);
-    for file in registries.hosts_files()? {
+    for file in registries.hosts_files() {
         durable::write_own(
             &directory.join(&file.host).join("hosts.toml"),
             file.content,
@@ -170,11 +170,24 @@ pub fn containerd(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn registries(file: &Path) -> Result<Registries> {
-    if !file.exists() {
-        return Ok(Registries::default());
+/// What is wrong with the file keeps nobody from starting: it is said, and the rest applies.
+fn registries(file: &Path) -> Registries {
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => {
+            println!(
+                "k3s: warning: {}: {error}; no mirrors are used",
+                file.display()
+            );
+            String::new()
+        }
+    };
+    let registries = Registries::read(&text);
+    for problem in registries.problems() {
+        println!("k3s: warning: {}: {problem}", file.display());
     }
-    Registries::parse(&read(file)?).with_context(|| format!("reading {}", file.display()))
+    registries
 }
 
 /// The CNI configuration, unless the user brings one.

@@ -27,7 +27,7 @@ use node::Node;
 /// # Errors
 /// Bad flags, and whatever keeps the server from being set up. What fails later is tried again.
 pub fn run(argv: &[OsString]) -> Result<()> {
-    let parsed = cli::parse("server", argv)?;
+    let parsed = cli::parse("server", argv, &cli::Around::machine())?;
     redirect_output(&parsed.args)?;
     let settings = Settings::new(parsed.args, &machine()?)?;
     for warning in parsed.warnings.iter().chain(&settings.warnings()) {

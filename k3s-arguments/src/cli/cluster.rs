@@ -27,11 +27,11 @@ pub struct ClusterArgs {
     /// File with that secret
     #[arg(long, env = "K3S_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
-    /// Server to join (agent)
+    /// Server to join (an agent's; refused on a server until joining exists)
     #[arg(long, short = 's', env = "K3S_URL")]
     pub server: Option<String>,
     /// Start a new cluster (also what happens without it)
-    #[arg(long, env = "K3S_CLUSTER_INIT", num_args = 0..=1, default_missing_value = "true", default_value_t = false, require_equals = true, action = clap::ArgAction::Set)]
+    #[arg(long, env = "K3S_CLUSTER_INIT", num_args = 0..=1, default_missing_value = "true", default_value = "false", require_equals = true, action = clap::ArgAction::Set, value_parser = super::switch)]
     pub cluster_init: bool,
     /// Datastore for kine: sqlite, mysql, postgres or nats (default: SQLite in the data directory)
     #[arg(long, env = "K3S_DATASTORE_ENDPOINT")]
@@ -46,6 +46,26 @@ pub struct ClusterArgs {
     #[arg(long, env = "K3S_DATASTORE_KEYFILE")]
     pub datastore_keyfile: Option<PathBuf>,
     /// Network between nodes; 'none' leaves the CNI configuration to you, all others are a bridge on the node
-    #[arg(long, value_parser = ["none", "vxlan", "host-gw", "wireguard-native"])]
+    #[arg(long, value_parser = backend)]
     pub flannel_backend: Option<String>,
+}
+
+/// k3s's backends, today's and earlier ones.
+const BACKENDS: [&str; 7] = [
+    "none",
+    "vxlan",
+    "host-gw",
+    "wireguard-native",
+    "wireguard",
+    "ipsec",
+    "udp",
+];
+
+/// Behind the name, earlier versions of k3s took options: `wireguard-native=PersistentKeepaliveInterval=25`.
+fn backend(text: &str) -> Result<String, String> {
+    let name = text.split('=').next().unwrap_or(text);
+    match BACKENDS.contains(&name) {
+        true => Ok(name.to_owned()),
+        false => Err(format!("valid: {}", BACKENDS.join(", "))),
+    }
 }

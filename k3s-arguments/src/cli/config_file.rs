@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::{Context, Result, bail, ensure};
+use config::tree::{self, Node, Value};
+
+use super::Around;
+use crate::yaml;
 
 /// One key of a config file, as flags.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,11 +25,17 @@ pub struct Entry {
 ///
 /// # Errors
 /// A file that cannot be read or parsed; a missing one only when it was asked for (`must_exist`).
-pub fn load(file: &Path, must_exist: bool) -> Result<Vec<Entry>> {
+pub fn load(file: &Path, must_exist: bool, around: &Around) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    for path in files(file, must_exist) {
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("reading {}", path.display()))?;
+    for path in files(file, around) {
+        let Some(text) = around.read(&path)? else {
+            ensure!(
+                !must_exist || path != file,
+                "reading {}: there is no such file",
+                path.display()
+            );
+            continue;
+        };
         for entry in parse(&path, &text)? {
             if !entry.append {
                 entries.retain(|earlier: &Entry| earlier.key != entry.key);
@@ -37,57 +46,52 @@ pub fn load(file: &Path, must_exist: bool) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-fn files(file: &Path, must_exist: bool) -> Vec<PathBuf> {
-    let mut drop_ins: Vec<PathBuf> = std::fs::read_dir(format!("{}.d", file.display()))
-        .map(|dir| dir.filter_map(|e| Some(e.ok()?.path())).collect())
-        .unwrap_or_default();
+fn files(file: &Path, around: &Around) -> Vec<PathBuf> {
+    let mut drop_ins = around.list(Path::new(&format!("{}.d", file.display())));
     drop_ins.retain(|p| p.extension().is_some_and(|e| e == "yaml" || e == "yml"));
-    drop_ins.sort();
-    let main = (must_exist || file.exists()).then(|| file.to_path_buf());
-    main.into_iter().chain(drop_ins).collect()
+    std::iter::once(file.to_path_buf())
+        .chain(drop_ins)
+        .collect()
 }
 
 fn parse(path: &Path, text: &str) -> Result<Vec<Entry>> {
-    let value: Value =
-        serde_saphyr::from_str(text).with_context(|| format!("parsing {}", path.display()))?;
-    match value {
-        Value::Null => Ok(Vec::new()),
-        Value::Object(map) => map
-            .into_iter()
-            .map(|(key, value)| entry(path, &key, value))
-            .collect(),
-        _ => bail!(
+    let document = yaml::document(text).with_context(|| format!("parsing {}", path.display()))?;
+    match document.map(|node| node.value) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Map(entries)) => entries.into_iter().map(|e| entry(path, e)).collect(),
+        Some(_) => bail!(
             "parsing {}: a mapping of flag names to values is needed",
             path.display()
         ),
     }
 }
 
-fn entry(path: &Path, key: &str, value: Value) -> Result<Entry> {
-    let name = key.strip_suffix('+').unwrap_or(key);
-    let values = match value {
-        Value::Array(items) => items
+fn entry(path: &Path, entry: tree::Entry) -> Result<Entry> {
+    let name = entry.key.strip_suffix('+').unwrap_or(&entry.key);
+    let values = match entry.value.value {
+        Value::List(items) => items
             .into_iter()
-            .map(|v| scalar(path, name, v))
+            .map(|item| scalar(path, name, item))
             .collect::<Result<_>>()?,
         Value::Null => Vec::new(),
-        other => vec![scalar(path, name, other)?],
+        _ => vec![scalar(path, name, entry.value)?],
     };
     Ok(Entry {
         file: path.into(),
         key: name.replace('_', "-"),
         values,
-        append: name != key,
+        append: name != entry.key,
     })
 }
 
-fn scalar(path: &Path, key: &str, value: Value) -> Result<String> {
-    match value {
-        Value::String(text) => Ok(text),
-        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+/// The text as it was typed: `0644` is a mode, `1.10` a name and `0123456` a token.
+fn scalar(path: &Path, key: &str, node: Node) -> Result<String> {
+    match node.value {
+        Value::Scalar(scalar) => Ok(scalar.text),
         _ => bail!(
-            "parsing {}: '{key}' must be a text, a number, true or false, or a list of them",
-            path.display()
+            "parsing {}: line {}: '{key}' must be a text, a number, true or false, or a list of them",
+            path.display(),
+            node.place.line
         ),
     }
 }
@@ -124,6 +128,17 @@ mod tests {
     }
 
     #[test]
+    fn text_stays_as_it_was_typed() -> Result<()> {
+        for text in [
+            "0644", "0123456", "1.10", "1e3", "yes", "007", "0x1f", "10_000", "12:30",
+        ] {
+            let found = flags(&format!("token: {text}\n"))?;
+            assert_eq!(found, [("token".to_string(), vec![text.to_string()])]);
+        }
+        Ok(())
+    }
+
+    #[test]
     fn nested_maps_and_other_documents_are_refused() {
         assert!(flags("a:\n  b: c\n").is_err());
         assert!(flags("- a\n").is_err());
@@ -144,7 +159,14 @@ mod tests {
         std::fs::create_dir(&drop_in)?;
         std::fs::write(&main, "token: a\ntls-san: [x]\n")?;
         std::fs::write(drop_in.join("10.yaml"), "token: b\ntls-san+: [z]\n")?;
-        let entries = load(&main, false)?;
+        let entries = load(
+            &main,
+            false,
+            &Around {
+                with_disk: true,
+                ..Around::default()
+            },
+        )?;
         let values = |key: &str| {
             entries
                 .iter()

@@ -8,7 +8,6 @@ use anyhow::{Context, Result, bail};
 use crate::cli::ServerArgs;
 use crate::network::Network;
 use crate::paths::Paths;
-use crate::pki;
 
 /// Node pods' share of the cluster network.
 const NODE_PREFIX: u8 = 24;
@@ -115,36 +114,6 @@ impl Settings {
         )
     }
 
-    /// What the certificates depend on.
-    pub fn pki_facts(&self, node_addresses: &[IpAddr]) -> pki::plan::Facts {
-        let mut api_names = self.args.listener.tls_san.clone();
-        api_names.extend(
-            self.args
-                .listener
-                .advertise_address
-                .iter()
-                .map(ToString::to_string),
-        );
-        api_names.extend(
-            self.args
-                .node
-                .node_external_ip
-                .iter()
-                .map(ToString::to_string),
-        );
-        let bind = self.args.listener.bind_address;
-        if !bind.is_unspecified() {
-            api_names.push(bind.to_string());
-        }
-        pki::plan::Facts {
-            node_name: self.node_name.clone(),
-            node_addresses: node_addresses.to_vec(),
-            api_service: self.api_service,
-            domain: self.args.cluster.cluster_domain.clone(),
-            api_names,
-        }
-    }
-
     /// A sentence for each flag that asks for something that is so anyway, or cannot be.
     pub fn warnings(&self) -> Vec<String> {
         let absent = self
@@ -224,15 +193,14 @@ fn node_name(args: &ServerArgs, machine: &Machine) -> Result<String> {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use super::*;
-    use clap::FromArgMatches;
 
     /// Settings from a command line, on a machine called `K3OS-1`.
     pub fn settings(line: &str) -> Result<Settings> {
         let argv = std::iter::once("server").chain(line.split_whitespace());
-        let matches = crate::cli::command("server").try_get_matches_from(argv)?;
-        let args = ServerArgs::from_arg_matches(&matches)?;
+        let argv: Vec<std::ffi::OsString> = argv.map(Into::into).collect();
+        let args = crate::cli::parse("server", &argv, &crate::cli::Around::default())?.args;
         let machine = Machine {
             hostname: "K3OS-1".into(),
             node_id: "1a2b".into(),

@@ -10,7 +10,7 @@ pub struct NodeArgs {
     #[arg(long, env = "K3S_NODE_NAME")]
     pub node_name: Option<String>,
     /// Append a short, stable id to the node's name
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", default_value_t = false, require_equals = true, action = clap::ArgAction::Set)]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", default_value = "false", require_equals = true, action = clap::ArgAction::Set, value_parser = super::switch)]
     pub with_node_id: bool,
     /// Label for a new node, key=value
     #[arg(long)]

@@ -57,7 +57,24 @@ const FLAGS: &[Flag] = &[
     Flag("etcd-arg", Value, Refuse, ETCD),
     Flag("etcd-disable-snapshots", Switch, Warn, ETCD),
     Flag("etcd-expose-metrics", Switch, Warn, ETCD),
+    Flag("disable-apiserver-lb", Switch, Warn, "the node's components reach the API by --lb-server-port"),
+    Flag("disable-selinux", Switch, Warn, "the system has no SELinux policy"),
     Flag("etcd-s3", Switch, Refuse, ETCD),
+    Flag("etcd-s3-access-key", Value, Refuse, ETCD),
+    Flag("etcd-s3-bucket", Value, Refuse, ETCD),
+    Flag("etcd-s3-bucket-lookup-type", Value, Refuse, ETCD),
+    Flag("etcd-s3-config-secret", Value, Refuse, ETCD),
+    Flag("etcd-s3-endpoint", Value, Refuse, ETCD),
+    Flag("etcd-s3-endpoint-ca", Value, Refuse, ETCD),
+    Flag("etcd-s3-folder", Value, Refuse, ETCD),
+    Flag("etcd-s3-insecure", Switch, Refuse, ETCD),
+    Flag("etcd-s3-proxy", Value, Refuse, ETCD),
+    Flag("etcd-s3-region", Value, Refuse, ETCD),
+    Flag("etcd-s3-retention", Value, Refuse, ETCD),
+    Flag("etcd-s3-secret-key", Value, Refuse, ETCD),
+    Flag("etcd-s3-session-token", Value, Refuse, ETCD),
+    Flag("etcd-s3-skip-ssl-verify", Switch, Refuse, ETCD),
+    Flag("etcd-s3-timeout", Value, Refuse, ETCD),
     Flag("etcd-snapshot-compress", Switch, Refuse, ETCD),
     Flag("etcd-snapshot-dir", Value, Refuse, ETCD),
     Flag("etcd-snapshot-name", Value, Refuse, ETCD),
@@ -73,6 +90,7 @@ const FLAGS: &[Flag] = &[
     Flag("image-credential-provider-config", Value, Refuse, "use --kubelet-arg=image-credential-provider-config=…"),
     Flag("image-service-endpoint", Value, Refuse, "use --kubelet-arg=image-service-endpoint=…"),
     Flag("kube-cloud-controller-manager-arg", Value, Warn, "there is no cloud controller"),
+    Flag("kube-cloud-controller-arg", Value, Warn, "there is no cloud controller"),
     Flag("kine-tls", Switch, Refuse, "kine listens on a Unix socket only"),
     Flag("multi-cluster-cidr", Switch, Refuse, "upstream Kubernetes has removed it"),
     Flag("no-flannel", Switch, Refuse, "k3s renamed it: use --flannel-backend=none"),
@@ -92,6 +110,32 @@ const FLAGS: &[Flag] = &[
     Flag("vpn-auth", Value, Refuse, "there is no VPN integration"),
     Flag("vpn-auth-file", Value, Refuse, "there is no VPN integration"),
 ];
+
+/// Variables by which k3s takes those flags. `AWS_…`, which means something only beside `--etcd-s3`, is not among them.
+#[rustfmt::skip]
+const VARIABLES: &[(&str, &str)] = &[
+    ("agent-token", "K3S_AGENT_TOKEN"),
+    ("agent-token-file", "K3S_AGENT_TOKEN_FILE"),
+    ("cluster-reset", "K3S_CLUSTER_RESET"),
+    ("cluster-reset-restore-path", "K3S_CLUSTER_RESET_RESTORE_PATH"),
+    ("cluster-secret", "K3S_CLUSTER_SECRET"),
+    ("helm-job-image", "K3S_HELM_JOB_IMAGE"),
+    ("kine-tls", "K3S_KINE_TLS"),
+    ("no-flannel", "K3S_NO_FLANNEL"),
+    ("rootless", "K3S_ROOTLESS"),
+    ("selinux", "K3S_SELINUX"),
+    ("system-default-registry", "K3S_SYSTEM_DEFAULT_REGISTRY"),
+    ("vpn-auth", "K3S_VPN_AUTH"),
+    ("vpn-auth-file", "K3S_VPN_AUTH_FILE"),
+];
+
+/// The variable of such a flag.
+pub fn variable(flag: &str) -> Option<&'static str> {
+    VARIABLES
+        .iter()
+        .find(|(name, _)| *name == flag)
+        .map(|(_, variable)| *variable)
+}
 
 /// One hidden argument for each, so that the parser knows them.
 pub fn args() -> impl Iterator<Item = Arg> {
@@ -132,6 +176,6 @@ fn is_used(matches: &ArgMatches, Flag(name, kind, ..): &Flag) -> bool {
     let off = *kind == Switch
         && matches
             .get_one::<String>(name)
-            .is_some_and(|v| v == "false");
+            .is_some_and(|v| super::switch(v) == Ok(false));
     given && !off
 }

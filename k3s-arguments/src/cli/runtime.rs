@@ -35,8 +35,11 @@ pub struct RuntimeArgs {
     /// Port on the loopback interface by which this node's own components reach the API
     #[arg(long, env = "K3S_LB_SERVER_PORT", default_value_t = 6444)]
     pub lb_server_port: u16,
+    /// Check everything that can be checked without starting, print the components' arguments, start nothing
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", default_value = "false", require_equals = true, action = clap::ArgAction::Set, value_parser = super::switch)]
+    pub dry_run: bool,
     /// Log in detail
-    #[arg(long, env = "K3S_DEBUG", num_args = 0..=1, default_missing_value = "true", default_value_t = false, require_equals = true, action = clap::ArgAction::Set)]
+    #[arg(long, env = "K3S_DEBUG", num_args = 0..=1, default_missing_value = "true", default_value = "false", require_equals = true, action = clap::ArgAction::Set, value_parser = super::switch)]
     pub debug: bool,
     /// Verbosity of the upstream components
     #[arg(long = "v", short = 'v', default_value_t = 0)]
