@@ -1,5 +1,6 @@
 //! Real services under a real supervisor.
 
+mod attacks;
 mod common;
 
 use common::Machine;
@@ -487,5 +488,140 @@ fn the_watchdog_is_fed_without_events_and_not_while_the_loop_hangs() {
     assert_eq!(manager.slow_turns, 1);
     assert!(manager.longest_turn_ms >= 1_500, "{manager:?}");
     assert!(machine.read("console").contains("PID 1 was busy for 1."));
+    machine.end();
+}
+
+#[test]
+fn an_output_that_is_a_fifo_without_reader_fails_the_unit_and_holds_up_nobody() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\n"),
+        (
+            "fifo.service",
+            "[Service]\nType=exec\nStandardOutput=file:$DIR/fifo\nExecStart=echo lost",
+        ),
+        (
+            "keep.service",
+            "[Service]\nType=oneshot\nStandardOutput=file:$DIR/keep\nExecStart=echo -n new",
+        ),
+    ]);
+    let fifo = machine.directory.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    std::fs::write(machine.directory.path().join("keep"), "old and longer").unwrap();
+    machine.boot("goal.target");
+    let failed = machine
+        .ask(r#"{"op":"start","units":["fifo.service"]}"#)
+        .failed;
+    let reason = &failed.first().unwrap().1;
+    assert!(reason.contains("connecting its output to"), "{reason}");
+    assert!(reason.contains("fifo: No such device"), "{reason}");
+    assert_eq!(
+        machine
+            .ask(r#"{"op":"start","units":["keep.service"]}"#)
+            .failed,
+        []
+    );
+    // As systemd has it: written from the beginning, not emptied.
+    assert_eq!(machine.read("keep"), "new and longer");
+    machine.check_turns();
+    machine.end();
+}
+
+#[test]
+fn a_service_cannot_claim_a_process_that_is_not_its_own() {
+    let claims = |text: &str| {
+        format!(
+            "[Service]\nType=notify\nNotifyAccess=all\nExecStart=sh -c '{text}; $NOTIFY READY=1; sleep 1000'"
+        )
+    };
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\n"),
+        (
+            "victim.service",
+            "[Service]\nExecStart=sh -c 'echo $$$$ > $DIR/victim; exec sleep 1000'",
+        ),
+        (
+            "thief.service",
+            &claims(
+                "$NOTIFY MAINPID=1; $NOTIFY MAINPID=0; $NOTIFY MAINPID=-1; $NOTIFY MAINPID=$$(cat $DIR/victim)",
+            ),
+        ),
+        (
+            "honest.service",
+            &claims("sleep 1000 & $NOTIFY MAINPID=$$!"),
+        ),
+        (
+            "forking.service",
+            "[Service]\nType=forking\nPIDFile=$DIR/victim\nExecStart=sh -c 'sleep 1000 & true'",
+        ),
+        (
+            "waiting.service",
+            "[Service]\nType=forking\nPIDFile=$DIR/fifo\nExecStart=sh -c 'sleep 1000 & true'",
+        ),
+    ]);
+    if machine.cgroup.is_none() {
+        return eprintln!("skipped: no control groups here");
+    }
+    let fifo = machine.directory.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    machine.boot("goal.target");
+    machine.ask(r#"{"op":"start","units":["victim.service"]}"#);
+    let victim = machine.until("the victim runs", |it| {
+        it.read("victim").trim().parse().ok()
+    });
+    for unit in ["thief", "honest", "forking", "waiting"] {
+        let unit = format!("{unit}.service");
+        let request = format!(r#"{{"op":"start","units":["{unit}"]}}"#);
+        assert_eq!(machine.ask(&request).failed, [], "{unit}");
+        let status = machine.show(&unit);
+        let main = status.main_pid.unwrap();
+        assert_ne!(main, victim, "{unit}");
+        let own: Vec<_> = status.processes.iter().map(|(pid, _)| *pid).collect();
+        assert!(own.contains(&main), "{unit}: {main} of {own:?}");
+        machine.ask(&format!(r#"{{"op":"stop","units":["{unit}"]}}"#));
+    }
+    assert_eq!(machine.show("victim.service").main_pid, Some(victim));
+    let log = machine.log("thief.service");
+    assert!(log.contains("it belongs to victim.service"), "{log}");
+    assert!(machine.log("forking.service").contains("invalid PIDFile"));
+    assert!(
+        machine
+            .log("waiting.service")
+            .contains("not a regular file")
+    );
+    machine.check_turns();
+    machine.end();
+}
+
+#[test]
+fn a_main_process_that_somebody_else_collects_is_seen_to_end() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\n"),
+        (
+            "parent.service",
+            "[Service]\nType=notify\nNotifyAccess=all\nExecStart=sh -c 'sleep 1 & \
+             $NOTIFY MAINPID=$$!; $NOTIFY READY=1; wait; sleep 1000'",
+        ),
+    ]);
+    if machine.cgroup.is_none() {
+        return eprintln!("skipped: no control groups here");
+    }
+    machine.boot("goal.target");
+    machine.ask(r#"{"op":"start","units":["parent.service"]}"#);
+    machine.wait_state("parent.service", "inactive");
+    machine.end();
+}
+
+#[test]
+fn strangers_messages_and_lingering_descriptors_hold_up_nobody() {
+    let mut machine = Machine::new(&[("goal.target", "[Unit]\n")]);
+    machine.boot("goal.target");
+    let attack = attacks::notifications(&machine.directory.path().join("run/notify.sock"));
+    for _ in 0..10 {
+        machine.ask(r#"{"op":"list"}"#);
+    }
+    machine.check_turns();
+    let lines = machine.read("console").lines().count();
+    assert!(lines < 100, "{lines} lines on the console");
+    drop(attack);
     machine.end();
 }

@@ -143,6 +143,22 @@ pub fn of_process(pid: i32) -> Option<String> {
     parse_membership(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
 }
 
+/// The path of a directory of a cgroup2 mount within its hierarchy, as [`of_process`] tells it: empty for the mount itself.
+pub fn path_in_hierarchy(directory: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
+    let own = device(directory);
+    let mount = directory
+        .ancestors()
+        .take_while(|path| device(path) == own)
+        .last()
+        .unwrap_or(directory);
+    match directory.strip_prefix(mount) {
+        Ok(rest) if !rest.as_os_str().is_empty() => format!("/{}", rest.display()),
+        _ => String::new(),
+    }
+}
+
 fn parse_membership(text: &str) -> Option<String> {
     text.lines()
         .find_map(|line| line.strip_prefix("0::"))

@@ -7,7 +7,9 @@
 pub mod beneath;
 pub mod block;
 pub mod boot_events;
+pub mod bounded;
 pub mod checksum;
+pub mod closing;
 pub mod console;
 pub mod content;
 pub mod data_volume;

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io::{self, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+
+use crate::closing;
 
 use nix::sys::socket::{
     CmsgIterator, ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg, setsockopt, sockopt,
@@ -13,9 +15,6 @@ use nix::sys::socket::{
 
 /// The longest message that is read; the rest of a longer one is dropped.
 const LONGEST: usize = 4096;
-
-/// The most descriptors that the kernel lets one message carry (SCM_MAX_FD).
-const MOST_DESCRIPTORS: usize = 253;
 
 /// One message and its sender as the kernel tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,11 +50,14 @@ impl NotifySocket {
 
     /// The next message, if one waits. Never blocks.
     ///
-    /// File descriptors that a sender attaches (`FDSTORE=1`, `BARRIER=1`) are closed at once: we keep
-    /// none, and closing is what a barrier waits for.
+    /// File descriptors that a sender attaches (`FDSTORE=1`, `BARRIER=1`) are closed by [`closing`]: we keep none, and
+    /// closing is what a barrier waits for. While too many of them are held up, nothing is received.
     pub fn receive(&self) -> Option<Notification> {
+        if closing::is_stalled() {
+            return None;
+        }
         let mut bytes = [0u8; LONGEST];
-        let mut control = nix::cmsg_space!(UnixCredentials, [RawFd; MOST_DESCRIPTORS]);
+        let mut control = nix::cmsg_space!(UnixCredentials, [RawFd; closing::MOST_DESCRIPTORS]);
         let (length, sender) = {
             let mut parts = [IoSliceMut::new(&mut bytes)];
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
@@ -69,7 +71,7 @@ impl NotifySocket {
     }
 }
 
-/// The credentials among the control messages; closes every descriptor among them.
+/// The credentials among the control messages; lets go of every descriptor among them.
 fn sender(messages: CmsgIterator<'_>) -> Option<(i32, u32)> {
     let mut found = None;
     for message in messages {
@@ -77,16 +79,19 @@ fn sender(messages: CmsgIterator<'_>) -> Option<(i32, u32)> {
             ControlMessageOwned::ScmCredentials(sender) => {
                 found = Some((sender.pid(), sender.uid()))
             }
-            ControlMessageOwned::ScmRights(descriptors) => descriptors.into_iter().for_each(close),
+            ControlMessageOwned::ScmRights(descriptors) => {
+                descriptors.into_iter().for_each(closing::let_go)
+            }
             _ => {}
         }
     }
     found
 }
 
-fn close(descriptor: RawFd) {
-    // SAFETY: the kernel has just installed this descriptor for us; nobody else knows it.
-    drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+impl From<NotifySocket> for OwnedFd {
+    fn from(notify: NotifySocket) -> Self {
+        notify.socket.into()
+    }
 }
 
 impl AsFd for NotifySocket {
@@ -113,5 +118,25 @@ mod tests {
         assert_eq!(got.text, "READY=1\nSTATUS=fine");
         assert_eq!(got.pid, std::process::id() as i32);
         assert_eq!(got.uid, nix::unistd::getuid().as_raw());
+    }
+
+    #[test]
+    fn a_descriptor_whose_close_lingers_is_not_waited_for() {
+        use nix::sys::socket::{ControlMessage, sendmsg};
+        let path = std::env::temp_dir().join(format!("k3os-notify-slow-{}", std::process::id()));
+        let receiver = NotifySocket::bind(&path).unwrap();
+        let sender = UnixDatagram::unbound().unwrap();
+        sender.connect(&path).unwrap();
+        let (slow, _receiving) = crate::closing::tests::lingering(30);
+        let descriptors = [slow.as_raw_fd()];
+        let rights = [ControlMessage::ScmRights(&descriptors)];
+        let parts = [io::IoSlice::new(b"X=1")];
+        sendmsg::<()>(sender.as_raw_fd(), &parts, &rights, MsgFlags::empty(), None).unwrap();
+        // Not the last one: the receiver has another.
+        drop(slow);
+        let start = std::time::Instant::now();
+        assert_eq!(receiver.receive().unwrap().text, "X=1");
+        assert!(start.elapsed() < std::time::Duration::from_millis(500));
+        fs::remove_file(&path).unwrap();
     }
 }

@@ -10,10 +10,11 @@ mod terminal;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use child::{Child, clone_into, open_group};
 
@@ -72,15 +73,52 @@ pub struct Terminal {
     pub output: bool,
 }
 
-/// The descriptors of standard input, output and error.
-#[derive(Debug, Clone, Copy)]
+/// Standard input, output and error.
+#[derive(Debug)]
 pub struct Streams<'a> {
     /// Standard input; a terminal replaces it.
     pub input: BorrowedFd<'a>,
     /// Standard output.
-    pub output: BorrowedFd<'a>,
-    /// Standard error.
-    pub error: BorrowedFd<'a>,
+    pub output: Stream<'a>,
+    /// Standard error; `None`: where standard output goes.
+    pub error: Option<Stream<'a>>,
+}
+
+/// Where an output goes.
+#[derive(Debug)]
+pub enum Stream<'a> {
+    /// An open descriptor.
+    Open(BorrowedFd<'a>),
+    /// A file that the child opens, as root: the disk that it is on may stand still. A FIFO that nobody reads is an error
+    /// (ENXIO), it is not waited for.
+    File(CString, FileMode),
+}
+
+/// How an output's file is opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FileMode {
+    /// Written from its beginning, what is behind stays; made if missing.
+    #[default]
+    Keep,
+    /// Written behind what it has; made if missing.
+    Append,
+    /// Emptied first; made if missing.
+    Truncate,
+    /// A device: it must exist and does not become the controlling terminal.
+    Device,
+}
+
+impl FileMode {
+    fn flags(self) -> i32 {
+        let common = libc::O_WRONLY | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
+        common
+            | match self {
+                Self::Keep => libc::O_CREAT,
+                Self::Append => libc::O_CREAT | libc::O_APPEND,
+                Self::Truncate => libc::O_CREAT | libc::O_TRUNC,
+                Self::Device => 0,
+            }
+    }
 }
 
 /// A process that was started.
@@ -192,8 +230,8 @@ pub fn spawn(command: &Command, streams: Streams<'_>) -> io::Result<Started> {
         environment: &environment,
         oom_score: oom_score.as_deref().map(str::as_bytes),
         input: streams.input.as_raw_fd(),
-        output: streams.output.as_raw_fd(),
-        error: streams.error.as_raw_fd(),
+        output: &streams.output,
+        error: streams.error.as_ref(),
         report: report.as_raw_fd(),
     };
     let pid = clone_into(group.as_ref(), &child)?;
@@ -220,13 +258,14 @@ pub enum Exit {
 /// Collects every child that has ended, orphans included. Never blocks.
 ///
 /// The only place that waits: nothing else in PID 1 may, or exits are lost.
+///
+/// At most [`MOST_REAPED`] at once: a machine that forks faster than that must not keep its caller here.
 pub fn reap() -> Vec<(i32, Exit)> {
-    let mut ended = Vec::new();
-    while let Some(exit) = reap_one() {
-        ended.push(exit);
-    }
-    ended
+    std::iter::from_fn(reap_one).take(MOST_REAPED).collect()
 }
+
+/// How many ended children [`reap`] collects in one call; where it returns so many there may be more.
+pub const MOST_REAPED: usize = 1024;
 
 fn reap_one() -> Option<(i32, Exit)> {
     // SAFETY: siginfo_t is plain data; waitid fills it or leaves si_pid zero.
@@ -259,6 +298,65 @@ pub fn kill_all_others(signal: i32) {
     if std::process::id() == 1 {
         // No process left is no failure.
         let _ = kill(-1, signal);
+    }
+}
+
+/// A process that may not be our child: its id may be another's once it has ended, this stays its own.
+#[derive(Debug)]
+pub struct Handle {
+    pid: i32,
+    fd: OwnedFd,
+}
+
+impl Handle {
+    /// A handle of a process that runs, or has ended and was not collected yet.
+    pub fn open(pid: i32) -> io::Result<Self> {
+        // SAFETY: numbers only; the descriptor returned is new and nobody else's.
+        let fd = unsafe {
+            let fd = libc::syscall(libc::SYS_pidfd_open, pid, 0);
+            if fd < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            OwnedFd::from_raw_fd(fd as RawFd)
+        };
+        Ok(Self { pid, fd })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Sends a signal by number; an error when it has ended.
+    pub fn signal(&self, signal: i32) -> io::Result<()> {
+        let fd = self.fd.as_raw_fd();
+        let info = std::ptr::null::<libc::siginfo_t>();
+        // SAFETY: numbers, and no siginfo: the kernel makes that of kill(2).
+        match unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, 0) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Whether it has ended and somebody else collected it, or will: [`reap`] never reports its end.
+    pub fn ended_elsewhere(&self) -> bool {
+        let mut polled = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
+        if !poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
+            return false;
+        }
+        let id = self.fd.as_raw_fd() as libc::id_t;
+        // SAFETY: siginfo_t is plain data; WNOWAIT collects nothing.
+        unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            libc::waitid(libc::P_PIDFD, id, &mut info, flags) != 0
+        }
+    }
+}
+
+impl AsFd for Handle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

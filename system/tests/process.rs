@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use system::process::{self, Command, ExecResult, Exit, Step, Streams};
+use system::process::{self, Command, ExecResult, Exit, Step, Stream, Streams};
 
 fn shell(script: &str) -> Command {
     Command {
@@ -31,8 +31,8 @@ fn run(command: &Command) -> (Exit, String, ExecResult) {
     let (mut reading, writing) = std::io::pipe().unwrap();
     let streams = Streams {
         input: null.as_fd(),
-        output: writing.as_fd(),
-        error: writing.as_fd(),
+        output: Stream::Open(writing.as_fd()),
+        error: Some(Stream::Open(writing.as_fd())),
     };
     let started = process::spawn(command, streams).unwrap();
     drop(writing);

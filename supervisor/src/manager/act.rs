@@ -1,13 +1,14 @@
 //! Doing what the state machines ask for.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
-use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use system::power::uptime_ms;
-use system::process::{self, Started, Streams};
+use system::process::{self, FileMode, Started, Stream, Streams};
 
 use super::Supervisor;
 use super::jobs::Kind;
@@ -15,7 +16,7 @@ use super::runtime::Starting;
 use crate::launch::{self, Surroundings};
 use crate::log::stamp;
 use crate::service::{Action, List, Role};
-use crate::unit::{Exec, Output};
+use crate::unit::{Exec, Output, Service};
 use crate::users::Database;
 
 impl Supervisor {
@@ -178,13 +179,12 @@ impl Supervisor {
             .map_err(said)?
             .try_clone()
             .map_err(said)?;
-        let opened = open_output(&settings.output, settings.tty.path.as_deref()).map_err(said)?;
-        let output = pick(&settings.output, opened.as_ref(), null, &log);
-        let opened_error =
-            open_output(&settings.error, settings.tty.path.as_deref()).map_err(said)?;
-        let error = match settings.error {
-            Output::Inherit => output,
-            _ => pick(&settings.error, opened_error.as_ref(), null, &log),
+        let output = stream(&settings.output, &settings, null, &log)?;
+        let error = match &settings.error {
+            // Two openings of one file would write over one another.
+            same if *same == settings.output => None,
+            Output::Inherit => None,
+            other => Some(stream(other, &settings, null, &log)?),
         };
         process::spawn(
             &command,
@@ -219,24 +219,6 @@ impl Supervisor {
         }
     }
 
-    /// The PID file's process, or any of the control group.
-    fn find_main(&mut self, unit: &str) -> Vec<Action> {
-        let now = uptime_ms();
-        let Some(runtime) = self.services.get_mut(unit) else {
-            return Vec::new();
-        };
-        let file = runtime.service.settings.pid_file.as_ref();
-        let named = file.and_then(|file| std::fs::read_to_string(file).ok());
-        let named = named.and_then(|text| text.trim().parse().ok());
-        let pid = named
-            .filter(|pid| process::kill(*pid, 0).is_ok())
-            .or_else(|| runtime.processes().into_iter().min());
-        if let Some(pid) = pid {
-            self.processes.insert(pid, unit.to_owned());
-        }
-        runtime.service.main_found(pid, now)
-    }
-
     pub(super) fn check_group(&mut self, unit: &str) -> Vec<Action> {
         let Some(runtime) = self.services.get_mut(unit) else {
             return Vec::new();
@@ -265,37 +247,25 @@ impl Supervisor {
     }
 }
 
-/// Opens a file or terminal that an output goes to.
-fn open_output(output: &Output, tty: Option<&str>) -> std::io::Result<Option<File>> {
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o640);
-    match output {
-        Output::File(path, append) => options
-            .create(true)
-            .append(*append)
-            .truncate(!append)
-            .open(path)
-            .map(Some),
+/// Where an output goes. What has a path is opened by the child: it may be a FIFO, or lie on a disk that stands still.
+fn stream<'a>(
+    output: &Output,
+    settings: &Service,
+    null: &'a File,
+    log: &'a OwnedFd,
+) -> Result<Stream<'a>, String> {
+    Ok(match output {
+        Output::Null => Stream::Open(null.as_fd()),
+        Output::Log | Output::Inherit => Stream::Open(log.as_fd()),
+        Output::File(path, mode) => Stream::File(c_path(path)?, *mode),
         Output::Terminal => {
-            let flags = nix::libc::O_NOCTTY | nix::libc::O_NONBLOCK;
-            options
-                .custom_flags(flags)
-                .open(tty.unwrap_or("/dev/console"))
-                .map(Some)
+            let tty = settings.tty.path.as_deref().unwrap_or("/dev/console");
+            Stream::File(c_path(Path::new(tty))?, FileMode::Device)
         }
-        Output::Log | Output::Null | Output::Inherit => Ok(None),
-    }
+    })
 }
 
-fn pick<'a>(
-    output: &Output,
-    opened: Option<&'a File>,
-    null: &'a File,
-    log: &'a std::os::fd::OwnedFd,
-) -> std::os::fd::BorrowedFd<'a> {
-    match (output, opened) {
-        (Output::Null, _) => null.as_fd(),
-        (_, Some(file)) => file.as_fd(),
-        _ => log.as_fd(),
-    }
+fn c_path(path: &Path) -> Result<CString, String> {
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| format!("the path {path:?} has a zero byte"))
 }

@@ -4,6 +4,8 @@ mod act;
 mod files;
 mod jobs;
 mod load;
+mod main_process;
+mod notifications;
 mod queue;
 mod requests;
 mod run;
@@ -12,11 +14,13 @@ mod shutdown;
 mod signals;
 mod socket;
 mod status;
+mod throttle;
 mod turns;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -37,6 +41,7 @@ use requests::Waiting;
 use runtime::Runtime;
 use shutdown::Ending;
 use socket::Control;
+use throttle::Throttle;
 use turns::Turns;
 
 /// PID 1's services.
@@ -49,6 +54,8 @@ pub struct Supervisor {
     services: BTreeMap<String, Runtime>,
     active_targets: BTreeSet<String>,
     jobs: Jobs,
+    /// The services' slice as a process's membership names it; `None` without control groups.
+    slice: Option<String>,
     /// Process → unit.
     processes: BTreeMap<i32, String>,
     told: BTreeSet<Warning>,
@@ -61,6 +68,12 @@ pub struct Supervisor {
     next_key_scan: u64,
     waiting: Vec<Waiting>,
     turns: Turns,
+    /// Whether more children may have ended than were collected in this turn.
+    has_more: bool,
+    throttle: Throttle,
+    /// Process and user of the last notification that belonged to no unit.
+    last_stranger: Option<(i32, u32)>,
+    is_stalled: bool,
     ending: Option<Ending>,
     ended: Option<End>,
 }
@@ -76,6 +89,7 @@ impl Supervisor {
             services: BTreeMap::new(),
             active_targets: BTreeSet::new(),
             jobs: Jobs::default(),
+            slice: None,
             processes: BTreeMap::new(),
             told: BTreeSet::new(),
             null: None,
@@ -87,6 +101,10 @@ impl Supervisor {
             next_key_scan: 0,
             waiting: Vec::new(),
             turns: Turns::default(),
+            has_more: false,
+            throttle: Throttle::default(),
+            last_stranger: None,
+            is_stalled: false,
             ending: None,
             ended: None,
         }
@@ -133,6 +151,10 @@ impl Supervisor {
         self.notify = self.opened("the notification socket", notify);
         let control = Control::bind(&self.options.runtime_dir.join("control.sock"));
         self.control = self.opened("the control socket", control);
+        self.prepare_cgroups();
+    }
+
+    fn prepare_cgroups(&mut self) {
         if let Some(root) = self.options.cgroup_root.clone()
             && let Err(error) = system::cgroup::prepare(&root)
         {
@@ -142,6 +164,9 @@ impl Supervisor {
             ));
             self.options.cgroup_root = None;
         }
+        let root = self.options.cgroup_root.as_deref();
+        self.slice =
+            root.map(|root| format!("{}/system.slice", system::cgroup::path_in_hierarchy(root)));
     }
 
     fn opened<T>(&mut self, what: &str, result: std::io::Result<T>) -> Option<T> {
@@ -151,8 +176,11 @@ impl Supervisor {
     }
 
     fn close(&mut self) {
-        self.control = None;
-        self.notify = None;
+        // What was sent to them and nobody received ends with them.
+        let control = self.control.take().map(Control::into_descriptors);
+        let descriptors = control.into_iter().flatten();
+        let notify = self.notify.take().map(OwnedFd::from);
+        descriptors.chain(notify).for_each(system::closing::close);
         for socket in ["control.sock", "notify.sock"] {
             // They are gone with the run anyway.
             let _ = std::fs::remove_file(self.options.runtime_dir.join(socket));

@@ -5,13 +5,12 @@ use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use system::power::uptime_ms;
-use system::process::{self, ExecResult};
+use system::process::{self, ExecResult, Exit, Step};
 
 use super::Supervisor;
-use crate::launch::listens_to_notifications;
 use crate::log::stamp;
-use crate::service::{Notice, Outcome, Phase, Role};
-use crate::unit::{NotifyAccess, Type};
+use crate::service::{Outcome, Phase, Role};
+use crate::unit::{Output, Type};
 
 /// How often ports, files and a bus that does not listen yet are looked at, in milliseconds.
 const LOOK_INTERVAL: u64 = 20;
@@ -56,6 +55,7 @@ impl Supervisor {
         self.take_notifications();
         self.take_executed();
         self.take_exits();
+        self.take_ended_elsewhere();
         self.take_bus();
         self.look_at_watched();
         self.take_power_keys();
@@ -69,7 +69,12 @@ impl Supervisor {
         let mut polled = Vec::new();
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
         polled.extend(self.signals.as_ref().map(|it| readable(it.as_fd())));
-        polled.extend(self.notify.as_ref().map(|it| readable(it.as_fd())));
+        let notify = self.notify.as_ref();
+        // What is not received must not wake us up.
+        let notify = notify.filter(|_| !system::closing::is_stalled());
+        polled.extend(notify.map(|it| readable(it.as_fd())));
+        let services = self.services.values();
+        polled.extend(services.filter_map(|it| Some(readable(it.main.as_ref()?.as_fd()))));
         polled.extend(self.bus.as_ref().map(|it| readable(it.as_fd())));
         polled.extend(self.power_keys.descriptors().map(readable));
         let sources = self.options.sources.iter();
@@ -96,7 +101,13 @@ impl Supervisor {
     /// How long nothing needs to be done unasked.
     fn timeout(&self) -> PollTimeout {
         let now = uptime_ms();
+        if self.has_more {
+            return PollTimeout::ZERO;
+        }
         let mut next = self.next_key_scan.max(now + 1);
+        if system::closing::is_stalled() {
+            next = next.min(now + STOP_INTERVAL);
+        }
         for runtime in self.services.values() {
             next = next.min(runtime.service.deadline.unwrap_or(u64::MAX));
             if runtime.is_watched && self.needs_looks(runtime) {
@@ -148,22 +159,29 @@ impl Supervisor {
 
     /// Collects ended children, ours and orphans.
     fn take_exits(&mut self) {
-        for (pid, exit) in process::reap() {
-            let Some(unit) = self.processes.remove(&pid) else {
-                continue;
-            };
-            self.drain(&unit);
-            self.take_result_of(&unit, pid);
-            let Some(runtime) = self.services.get_mut(&unit) else {
-                continue;
-            };
-            let failure = runtime.exec_failure.take();
-            let actions = runtime.service.exited(pid, exit, uptime_ms());
-            if let (Some(reason), Outcome::Code(_)) = (failure, &runtime.service.outcome) {
-                runtime.service.outcome = Outcome::Resources(reason);
+        let ended = process::reap();
+        self.has_more = ended.len() >= process::MOST_REAPED;
+        for (pid, exit) in ended {
+            if let Some(unit) = self.processes.get(&pid).cloned() {
+                self.exited(&unit, pid, exit);
             }
-            self.perform(&unit, actions);
         }
+    }
+
+    /// A process of a unit has ended.
+    pub(super) fn exited(&mut self, unit: &str, pid: i32, exit: Exit) {
+        self.processes.remove(&pid);
+        self.drain(unit);
+        self.take_result_of(unit, pid);
+        let Some(runtime) = self.services.get_mut(unit) else {
+            return;
+        };
+        let failure = runtime.exec_failure.take();
+        let actions = runtime.service.exited(pid, exit, uptime_ms());
+        if let (Some(reason), Outcome::Code(_)) = (failure, &runtime.service.outcome) {
+            runtime.service.outcome = Outcome::Resources(reason);
+        }
+        self.perform(unit, actions);
     }
 
     fn take_executed(&mut self) {
@@ -195,69 +213,19 @@ impl Supervisor {
                 }
             }
             ExecResult::Failed(step, error) => {
-                let text = format!("starting {}: {}: {error}", starting.program, step.text());
+                let place = match (&runtime.service.settings.output, step) {
+                    (Output::File(path, _), Step::Output) => format!(" to {}", path.display()),
+                    _ => String::new(),
+                };
+                let text = format!(
+                    "starting {}: {}{place}: {error}",
+                    starting.program,
+                    step.text()
+                );
                 runtime.exec_failure = Some(text.clone());
                 self.note(unit, &text);
             }
         }
-    }
-
-    fn take_notifications(&mut self) {
-        while let Some(message) = self.notify.as_ref().and_then(|notify| notify.receive()) {
-            let notice = Notice::parse(&message.text);
-            match self.sender(message.pid) {
-                Some(unit) => self.notified(&unit, &notice),
-                None => self.tell(&format!(
-                    "a notification of process {} belongs to no unit",
-                    message.pid
-                )),
-            }
-        }
-    }
-
-    fn notified(&mut self, unit: &str, notice: &Notice) {
-        let now = uptime_ms();
-        let service = self.services.get(unit).map(|it| &it.service);
-        let is_starting = service.is_some_and(|it| it.active_state() == "activating");
-        if let Some(status) = notice
-            .status
-            .as_ref()
-            .filter(|_| is_starting && !notice.ready)
-        {
-            let short = unit.strip_suffix(".service").unwrap_or(unit);
-            self.tell(&format!("{short}: {status}"));
-        }
-        for event in &notice.events {
-            self.event(unit, event, None, None);
-        }
-        let Some(runtime) = self.services.get_mut(unit) else {
-            return;
-        };
-        let actions = runtime.service.noticed(notice, now);
-        if let Some(pid) = notice.main_pid {
-            self.processes.insert(pid, unit.to_owned());
-        }
-        self.perform(unit, actions);
-    }
-
-    /// The unit whose notifications a process may send.
-    fn sender(&self, pid: i32) -> Option<String> {
-        let unit = match self.processes.get(&pid) {
-            Some(unit) => unit.clone(),
-            None => {
-                let path = system::cgroup::of_process(pid)?;
-                let (_, below) = path.split_once("/system.slice/")?;
-                below.split('/').next()?.to_owned()
-            }
-        };
-        let service = &self.services.get(&unit)?.service;
-        let allowed = match service.settings.notify_access {
-            _ if !listens_to_notifications(&service.settings) => false,
-            NotifyAccess::None | NotifyAccess::Main => service.main_pid == Some(pid),
-            NotifyAccess::Exec => [service.main_pid, service.control_pid].contains(&Some(pid)),
-            NotifyAccess::All => true,
-        };
-        allowed.then_some(unit)
     }
 
     fn take_power_keys(&mut self) {

@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
-use system::{cgroup, process};
+use system::cgroup;
+use system::process::{self, Handle};
 
 use crate::log::Log;
 use crate::service::{Role, Service, Whom};
@@ -37,6 +38,8 @@ pub struct Runtime {
     pub pipe: Option<(File, OwnedFd)>,
     /// Processes that have not told yet whether they were executed.
     pub starting: Vec<Starting>,
+    /// The main process where the service named it: it may not be our child.
+    pub main: Option<Handle>,
     /// Its control group.
     pub cgroup: Option<PathBuf>,
     /// The sessions of its processes, for machines without control groups.
@@ -59,6 +62,7 @@ impl Runtime {
             log: Log::new(log_dir, &unit.name),
             pipe: None,
             starting: Vec::new(),
+            main: None,
             cgroup: cgroup_root.map(|root| root.join("system.slice").join(&unit.name)),
             sessions: Vec::new(),
             is_watched: false,
@@ -132,7 +136,12 @@ impl Runtime {
             }
         };
         match (whom, &self.cgroup) {
-            (Whom::Main, _) => one(self.service.main_pid),
+            (Whom::Main, _) => match &self.main {
+                Some(main) if Some(main.pid()) == self.service.main_pid => {
+                    let _ = main.signal(signal);
+                }
+                _ => one(self.service.main_pid),
+            },
             (Whom::Control, _) => one(self.service.control_pid),
             (Whom::Group, Some(group)) if signal == nix::libc::SIGKILL => cgroup::kill(group),
             (Whom::Group, Some(group)) => {

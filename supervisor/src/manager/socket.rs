@@ -1,14 +1,16 @@
 //! The control socket's connections: bounded in number and size, never waited for.
 
 use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::AsFd;
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{getsockopt, sockopt};
+
+use system::closing;
 
 use crate::control::{Reply, Request};
 
@@ -84,7 +86,10 @@ impl Control {
                 requests.push((client.id, request));
             }
         }
-        self.clients.retain(|client| !client.is_over());
+        for client in self.clients.extract_if(.., |client| client.is_over()) {
+            // What it sent along and nobody read ends with it.
+            closing::close(client.stream.into());
+        }
         requests
     }
 
@@ -99,6 +104,7 @@ impl Control {
                 || self.clients.len() >= MOST_CLIENTS
                 || stream.set_nonblocking(true).is_err()
             {
+                closing::close(stream.into());
                 continue;
             }
             let id = self.next_id;
@@ -114,6 +120,12 @@ impl Control {
                 is_gone: false,
             });
         }
+    }
+
+    /// The listener's and every client's, to be closed.
+    pub(super) fn into_descriptors(self) -> impl Iterator<Item = OwnedFd> {
+        let clients = self.clients.into_iter().map(|client| client.stream.into());
+        std::iter::once(self.listener.into()).chain(clients)
     }
 
     /// Whether a client still waits.
@@ -149,7 +161,7 @@ impl Client {
         }
         let mut part = [0u8; 4096];
         while self.received.len() <= LONGEST_REQUEST {
-            match self.stream.read(&mut part) {
+            match closing::read(&self.stream, &mut part) {
                 Ok(0) => return self.end(),
                 Ok(length) => {
                     let bytes = part.get(..length).unwrap_or_default();

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use system::process::FileMode;
+
 /// `Type=`: when a service counts as started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Type {
@@ -93,8 +95,8 @@ pub enum Output {
     Terminal,
     /// Where standard output or input goes.
     Inherit,
-    /// Into a file: its path, and whether it is appended to.
-    File(PathBuf, bool),
+    /// Into a file: its path, and how it is opened.
+    File(PathBuf, FileMode),
 }
 
 /// One `Exec…=` line.

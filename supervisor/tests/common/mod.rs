@@ -90,6 +90,13 @@ impl Machine {
         serde_json::from_str(&line).unwrap()
     }
 
+    /// No turn took long; says how long the longest was.
+    pub fn check_turns(&self) {
+        let manager = self.ask(r#"{"op":"list"}"#).manager.unwrap();
+        eprintln!("longest turn: {} ms", manager.longest_turn_ms);
+        assert_eq!(manager.slow_turns, 0, "{manager:?}");
+    }
+
     /// The answer to a client that closes its half of the connection behind its request.
     pub fn half_closed(&self, request: &str) -> String {
         let mut stream = UnixStream::connect(self.socket()).unwrap();

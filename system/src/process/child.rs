@@ -10,7 +10,7 @@ use std::path::Path;
 use nix::libc;
 
 use super::terminal::open_terminal;
-use super::{Command, Step};
+use super::{Command, Step, Stream};
 
 /// The group's directory, for the clone, and its `cgroup.procs`, for kernels that refuse it.
 pub(super) struct Group {
@@ -96,8 +96,8 @@ pub(super) struct Child<'a> {
     pub(super) environment: &'a [*const libc::c_char],
     pub(super) oom_score: Option<&'a [u8]>,
     pub(super) input: RawFd,
-    pub(super) output: RawFd,
-    pub(super) error: RawFd,
+    pub(super) output: &'a Stream<'a>,
+    pub(super) error: Option<&'a Stream<'a>>,
     pub(super) report: RawFd,
 }
 
@@ -164,15 +164,22 @@ impl Child<'_> {
     unsafe fn connect_streams(&self) -> Result<(), Step> {
         // SAFETY: descriptors are open; a terminal's path is a C string.
         unsafe {
-            let (mut input, mut output, mut error) = (self.input, self.output, self.error);
+            let mut input = self.input;
+            let mut terminal_output = None;
             if let Some(terminal) = &self.command.terminal {
                 input = open_terminal(terminal);
                 if input < 0 {
                     return Err(Step::Input);
                 }
-                if terminal.output {
-                    (output, error) = (input, input);
-                }
+                terminal_output = terminal.output.then_some(input);
+            }
+            let output = terminal_output.unwrap_or_else(|| open_stream(self.output));
+            let error = match (terminal_output, self.error) {
+                (None, Some(error)) => open_stream(error),
+                _ => output,
+            };
+            if output < 0 || error < 0 {
+                return Err(Step::Output);
             }
             // Out of the way of 0–2 first: a source may itself be one of them.
             let copies = [input, output, error].map(|fd| libc::fcntl(fd, libc::F_DUPFD, 3));
@@ -265,6 +272,27 @@ impl Child<'_> {
             libc::sigemptyset(&mut none);
             libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
         }
+    }
+}
+
+/// The descriptor of a stream, opened here where it is a file; -1 with errno set where that fails.
+///
+/// # Safety
+/// Only in a freshly cloned child.
+unsafe fn open_stream(stream: &Stream<'_>) -> RawFd {
+    let (path, mode) = match stream {
+        Stream::Open(descriptor) => return descriptor.as_raw_fd(),
+        Stream::File(path, mode) => (path, mode),
+    };
+    // SAFETY: a C string, and calls on the descriptor just opened.
+    unsafe {
+        let fd = libc::open(path.as_ptr(), mode.flags(), 0o640);
+        if fd >= 0 {
+            // The program expects its writes to wait.
+            let status = libc::fcntl(fd, libc::F_GETFL);
+            libc::fcntl(fd, libc::F_SETFL, status & !libc::O_NONBLOCK);
+        }
+        fd
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use system::process::FileMode;
+
 use super::{finite, not_a_number, set, signal, text};
 use crate::unit::read::{Outcome, split};
 use crate::unit::{Directories, Output, Preserve, Service, values};
@@ -127,8 +129,9 @@ fn input(value: &str) -> Result<bool, String> {
 fn output(value: &str) -> Result<Output, String> {
     if let Some((kind, path)) = value.split_once(':') {
         return match kind {
-            "file" | "truncate" => Ok(Output::File(PathBuf::from(path), false)),
-            "append" => Ok(Output::File(PathBuf::from(path), true)),
+            "file" => Ok(Output::File(PathBuf::from(path), FileMode::Keep)),
+            "truncate" => Ok(Output::File(PathBuf::from(path), FileMode::Truncate)),
+            "append" => Ok(Output::File(PathBuf::from(path), FileMode::Append)),
             _ => Err(format!("{value:?} is not an output")),
         };
     }
