@@ -7,7 +7,7 @@ mod network;
 pub use kubernetes::{k3s_arg, label, taint};
 pub use machine::{
     encoding, file_path, hostname, is_remote_key, module, owner, password, permissions, phase,
-    seconds, ssh_key, sysctl, variable, write_policy,
+    seconds, ssh_key, sysctl, timezone, variable, write_policy,
 };
 pub use network::{
     DATA_SOURCES, address, certificate, data_source, passphrase, server, server_url, ssid, url,
@@ -27,6 +27,8 @@ pub struct Complaint {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// What a doubtful value plainly means, and is taken for.
+    pub instead: Option<String>,
 }
 
 /// Anything will do.
@@ -51,6 +53,7 @@ fn error(message: impl Into<String>) -> Complaint {
         severity: Severity::Error,
         message: message.into(),
         hint: None,
+        instead: None,
     }
 }
 
@@ -59,6 +62,18 @@ fn warning(message: impl Into<String>, hint: impl Into<String>) -> Complaint {
         severity: Severity::Warning,
         message: message.into(),
         hint: Some(hint.into()),
+        instead: None,
+    }
+}
+
+/// A value that is spelled otherwise and plainly means this one.
+fn meant(value: &str, instead: impl Into<String>) -> Complaint {
+    let instead = instead.into();
+    Complaint {
+        severity: Severity::Warning,
+        message: format!("{value:?} is taken for {instead:?}"),
+        hint: None,
+        instead: Some(instead),
     }
 }
 

@@ -15,6 +15,8 @@ pub mod schema;
 pub mod tree;
 pub mod yaml;
 
+mod cloud_init;
+mod losses;
 mod problem;
 mod reader;
 mod secret;

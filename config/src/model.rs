@@ -51,6 +51,12 @@ section! {
         data_sources: Vec<String> = check::data_source,
             in ["boot", "runtime"],
             eg "k3os:\n  data_sources:\n  - openstack\n  - cdrom\n";
+        /// Let pods ask the metadata service that this machine was configured by. Without it they are kept from it, since it
+        /// tells anybody the userdata, tokens and passwords in it, and often the cloud's credentials. Pods in the machine's own
+        /// network are not kept from it.
+        metadata_for_pods: bool = check::any,
+            in ["runtime"],
+            eg "k3os:\n  metadata_for_pods: true\n";
         /// Kernel modules to load, each with its parameters: `name option=value …`. Those of the kernel command line are loaded
         /// before the drivers of disks, where the initrd has them.
         modules: Vec<String> = check::module,
@@ -84,6 +90,14 @@ section! {
         token: Secret = check::one_line,
             in ["boot", "runtime"],
             eg "k3os:\n  token: TOKEN_VALUE\n";
+        /// Let user rancher log in by ssh with the password, not with a key only.
+        ssh_pwauth: bool = check::any,
+            in ["boot", "runtime"],
+            eg "k3os:\n  ssh_pwauth: true\n";
+        /// Time zone of the machine, e.g. `Europe/Berlin`. UTC when not given.
+        timezone: String = check::timezone,
+            in ["boot", "runtime"],
+            eg "k3os:\n  timezone: Europe/Berlin\n";
         /// Labels of the node, set when it registers.
         labels: BTreeMap<String, String> = check::label,
             in ["boot", "runtime"],

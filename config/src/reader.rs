@@ -1,5 +1,7 @@
 //! Carries what is needed while a source is read into the model: where we are, and where to report.
 
+use crate::cloud_init::{self, Meaning};
+use crate::losses::Losses;
 use crate::problem::{Origin, Place, Problem, Severity};
 use crate::schema::{Field, Section, find, nearest};
 use crate::tree::{Entry, Node, Value};
@@ -37,6 +39,20 @@ impl Origins {
         self.0.entry(key.to_owned()).or_default().push(origin);
     }
 
+    /// Gives the values below one key to another.
+    fn rename(&mut self, from: &str, to: &str) {
+        let items = self.0.range(from.to_owned()..).map(|(known, _)| known);
+        let items: Vec<String> = items
+            .take_while(|known| known.starts_with(from))
+            .cloned()
+            .collect();
+        for known in items {
+            if let (Some(rest), Some(all)) = (known.strip_prefix(from), self.0.remove(&known)) {
+                self.0.insert(format!("{to}{rest}"), all);
+            }
+        }
+    }
+
     /// Forgets the items of a list or map that is being replaced.
     fn forget_items(&mut self, key: &str) {
         // Only what begins with the key is looked at: a file may hold thousands of lists.
@@ -56,6 +72,7 @@ impl Origins {
 pub(crate) struct Report {
     pub problems: Vec<Problem>,
     pub origins: Origins,
+    pub losses: Losses,
     /// Values so far that do not apply. Unknown keys do not count.
     misfits: usize,
 }
@@ -68,6 +85,8 @@ pub struct Reader<'a> {
     key: String,
     report: &'a mut Report,
     told: usize,
+    /// Keys of cloud-init without a meaning here, and where the first stands.
+    foreign: (Vec<String>, Option<Place>),
     /// How many problems are not told, and the worst of them.
     untold: usize,
     worst: Severity,
@@ -86,6 +105,7 @@ impl<'a> Reader<'a> {
             key: String::new(),
             report,
             told: 0,
+            foreign: (Vec::new(), None),
             untold: 0,
             worst: Severity::Warning,
         }
@@ -100,7 +120,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Tells that there was more, when there was.
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(mut self) {
+        self.tell_foreign();
         if self.untold > 0 {
             self.report.problems.push(Problem {
                 severity: self.worst,
@@ -110,6 +131,37 @@ impl<'a> Reader<'a> {
                 message: format!("{} more problems are not shown", self.untold),
                 hint: None,
             });
+        }
+    }
+
+    /// One note for all of them: who shares a file with cloud-init's machines meant no harm.
+    fn tell_foreign(&mut self) {
+        let (keys, place) = std::mem::take(&mut self.foreign);
+        if keys.is_empty() {
+            return;
+        }
+        let message = format!(
+            "keys of cloud-init without a meaning here: {}",
+            keys.join(", ")
+        );
+        self.problem(Severity::Warning, place, message, cloud_init::hint(&keys));
+    }
+
+    /// What is lost with the source as a whole matters only where its text names what says which machine this is.
+    pub(crate) fn lost_text(&mut self, text: &str) {
+        self.report.losses.weigh(text);
+    }
+
+    /// Whether the present key is one of the lists of commands.
+    pub(crate) fn is_commands(&self) -> bool {
+        matches!(self.key.as_str(), "init_cmd" | "boot_cmd" | "run_cmd")
+    }
+
+    /// Notes that what item `from` of the present list said is item `to` of the values, others before it being left out.
+    pub(crate) fn moved(&mut self, from: usize, to: usize) {
+        if from != to {
+            let key = |number: usize| format!("{}[{number}]", self.key);
+            self.report.origins.rename(&key(from), &key(to));
         }
     }
 
@@ -132,6 +184,7 @@ impl<'a> Reader<'a> {
             source: self.source.to_owned(),
             place,
         };
+        self.report.losses.found(&self.key);
         self.report.origins.set(&self.key, origin);
     }
 
@@ -169,21 +222,25 @@ impl<'a> Reader<'a> {
         message: String,
         hint: Option<String>,
     ) {
-        self.report.misfits += usize::from(severity == Severity::Error);
-        if self.told == MAX_PROBLEMS {
-            self.untold += 1;
-            self.worst = self.worst.max(severity);
-            return;
-        }
-        self.told += 1;
-        self.report.problems.push(Problem {
+        let problem = Problem {
             severity,
             source: self.source.to_owned(),
             place,
             key: short(&self.key),
             message: short(&message),
             hint: hint.as_deref().map(short),
-        });
+        };
+        if severity == Severity::Error {
+            self.report.misfits += 1;
+            self.report.losses.lost(&self.key, &problem);
+        }
+        if self.told == MAX_PROBLEMS {
+            self.untold += 1;
+            self.worst = self.worst.max(severity);
+            return;
+        }
+        self.told += 1;
+        self.report.problems.push(problem);
     }
 
     /// Reads one item of a list of sections. `None`, and reported, when one of its values does not apply: a file without
@@ -222,6 +279,12 @@ impl<'a> Reader<'a> {
 
     fn entries<S: Section>(&mut self, section: &mut S, entries: &[Entry]) {
         let mut seen = BTreeSet::new();
+        if self.key.is_empty() {
+            // First, so that our own keys count before those of cloud-init, wherever they stand.
+            entries
+                .iter()
+                .for_each(|entry| self.cloud_init(section, entry));
+        }
         for entry in entries {
             let Some(field) = find(S::FIELDS, &entry.key) else {
                 self.unknown(entry, S::FIELDS);
@@ -240,12 +303,66 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn unknown(&mut self, entry: &Entry, fields: &[Field]) {
-        let hint = hint_for_unknown(&self.key, &entry.key, fields);
-        self.within(&format!(".{}", entry.key), |reader| {
-            reader.error(entry.place, "there is no such key", hint);
+    /// Takes a key of cloud-init's for the one that has its meaning here.
+    fn cloud_init<S: Section>(&mut self, section: &mut S, entry: &Entry) {
+        let (name, value) = match cloud_init::meaning(entry) {
+            Some(Meaning::Top(name)) => (name, entry.value.clone()),
+            Some(Meaning::K3os(name)) => {
+                let inner = Entry {
+                    key: name.to_owned(),
+                    ..entry.clone()
+                };
+                ("k3os", Node::map(entry.place, vec![inner]))
+            }
+            Some(Meaning::OtherUser) => {
+                let message =
+                    "the user here is rancher, whose keys and password the others of this file are";
+                return self.within(".user", |reader| reader.warning(entry.place, message, None));
+            }
+            Some(Meaning::Nothing) | None => return,
+        };
+        self.within(&format!(".{name}"), |reader| {
+            section.set_field(name, &value, reader)
         });
-        self.report.misfits -= 1;
+    }
+
+    fn unknown(&mut self, entry: &Entry, fields: &[Field]) {
+        let is_top = self.key.is_empty();
+        if is_top && cloud_init::meaning(entry).is_some() {
+            return;
+        }
+        if is_top && cloud_init::is_meaningless(&entry.key) {
+            self.foreign.0.push(entry.key.clone());
+            self.foreign.1.get_or_insert(entry.place);
+            return;
+        }
+        let is_file = self.key.starts_with("write_files[");
+        let segment = format!(".{}", entry.key);
+        if is_file && cloud_init::changes_the_file(&entry.key, &entry.value) {
+            let message = "is not supported, and without it the file would be another one";
+            return self.within(&segment, |reader| reader.error(entry.place, message, None));
+        }
+        let hint = hint_for_unknown(&self.key, &entry.key, fields);
+        let severity = severity_of_unknown(entry, is_file);
+        let misfits = self.report.misfits;
+        self.within(&segment, |reader| {
+            reader.problem(
+                severity,
+                Some(entry.place),
+                "there is no such key".into(),
+                hint,
+            );
+        });
+        self.report.misfits = misfits;
+        if let Some(problem) = self
+            .report
+            .problems
+            .last()
+            .filter(|_| severity == Severity::Error)
+        {
+            let problem = problem.clone();
+            self.report.losses.unknown(&self.key, &entry.key, problem);
+        }
     }
 }
 
@@ -257,9 +374,29 @@ fn short(text: &str) -> String {
     }
 }
 
+/// A key that says nothing is no loss: an empty one, one of those that hold anchors (`x-…`), and cloud-init's `defer` of a file.
+fn severity_of_unknown(entry: &Entry, is_file: bool) -> Severity {
+    let is_empty = match &entry.value.value {
+        Value::Null => true,
+        Value::Scalar(scalar) => scalar.text.trim().is_empty(),
+        Value::List(items) => items.is_empty(),
+        Value::Map(entries) => entries.is_empty(),
+    };
+    let is_off = is_file && matches!(entry.key.as_str(), "append" | "source" | "defer");
+    match is_empty || is_off || entry.key.starts_with("x-") {
+        true => Severity::Warning,
+        false => Severity::Error,
+    }
+}
+
 /// Where the key may be meant to stand, or which one may be meant.
 fn hint_for_unknown(parent: &str, name: &str, fields: &[Field]) -> Option<String> {
     use crate::model::{Config, K3os};
+    if parent == "k3os" && crate::cmdline::is_switch(name) {
+        return Some(format!(
+            "this is for the kernel command line: k3os.{name}=VALUE"
+        ));
+    }
     if !parent.is_empty() && find(Config::FIELDS, name).is_some() {
         return Some(format!(
             "{name} belongs at the top level, not indented below {parent}"

@@ -48,6 +48,9 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// Where each value came from.
     pub origins: Origins,
+    /// Problems by which it may be lost whose machine this is: the server to join, its token, the arguments of Kubernetes, the
+    /// machine's name. Without these it would become another machine of another cluster.
+    pub doubts: Vec<Problem>,
 }
 
 /// Reads sources, given from the lowest to the highest precedence.
@@ -68,6 +71,7 @@ pub fn load(sources: &[Source]) -> Loaded {
         config,
         problems: report.problems,
         origins: report.origins,
+        doubts: report.losses.doubts(),
     }
 }
 
@@ -76,6 +80,12 @@ fn read(source: &Source, config: &mut Config, mut reader: Reader<'_>) {
     if let Some(tree) = tree(source, &mut reader) {
         reader.section(config, &tree);
     }
+    let text = match source.kind {
+        // Its words are told one by one.
+        SourceKind::Cmdline => Default::default(),
+        _ => String::from_utf8_lossy(&source.bytes),
+    };
+    reader.lost_text(&text);
     reader.finish();
 }
 

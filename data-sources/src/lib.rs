@@ -18,6 +18,26 @@ pub use providers::{Provider, Reach, names_a_service, providers};
 pub use search::{Found, PAUSES, Search, search};
 pub use store::{DIRECTORY, is_stored, store};
 
+/// Where the services are, for a packet filter.
+pub const ADDRESSES: Addresses = Addresses {
+    v4: &["169.254.169.254", "169.254.42.42"],
+    v6: &[
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "fd00:42::42",
+        "fe80::a9fe:a9fe",
+    ],
+};
+
+/// Addresses of metadata services.
+#[derive(Debug)]
+pub struct Addresses {
+    /// By IPv4.
+    pub v4: &'static [&'static str],
+    /// By IPv6.
+    pub v6: &'static [&'static str],
+}
+
 /// What a provider knows of this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {

@@ -54,6 +54,11 @@ impl Collected {
     pub fn load(&self) -> Loaded {
         let mut loaded = config::load(&self.sources);
         loaded.problems.splice(..0, self.problems.iter().cloned());
+        // What cannot be read may say anything.
+        let unread = |problem: &&Problem| problem.severity == Severity::Error;
+        loaded
+            .doubts
+            .splice(..0, self.problems.iter().filter(unread).cloned());
         loaded
     }
 

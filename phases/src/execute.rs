@@ -1,6 +1,9 @@
 //! Does the steps of a plan, one after the other, each by itself.
 
+mod metadata;
 mod password;
+mod restart;
+mod timezone;
 mod wireless;
 
 use std::fmt;
@@ -93,6 +96,9 @@ fn act(step: &Step, host: &dyn Host) -> Result<bool> {
         Action::Restrict(path) => host.restrict(path),
         Action::Remove(path) => host.remove(path),
         Action::Block { path, lines } => block(path, lines, host),
+        Action::Timezone(zone) => timezone::set(zone, host),
+        Action::ShieldMetadata => metadata::shield(host),
+        Action::UnshieldMetadata => metadata::unshield(host),
         Action::Hostname(name) => host.set_hostname(name).map(|()| true),
         Action::Module { name, parameters } => host.load_module(name, parameters).map(|()| true),
         Action::Sysctl { path, value } => host.write_kernel(path, value).map(|()| true),
@@ -122,10 +128,7 @@ fn write(file: &File, host: &dyn Host) -> Result<bool> {
 
 fn write_for(file: &File, unit: &str, host: &dyn Host) -> Result<bool> {
     let changed = write(file, host)?;
-    if changed {
-        systemctl(&["try-restart", unit], host)?;
-    }
-    Ok(changed)
+    restart::after(changed, unit, &[&["try-restart", unit]], host)
 }
 
 fn want(unit: &str, host: &dyn Host) -> Result<bool> {
@@ -170,11 +173,11 @@ fn install_service(service: &Service, host: &dyn Host) -> Result<bool> {
         ..public(&unit_path, &service.unit)
     })?;
     changed |= host.link(&wants, &Path::new("..").join(unit::NAME))?;
-    if changed && service.restart {
-        systemctl(&["daemon-reload"], host)?;
-        systemctl(&["restart", "--no-block", unit::NAME], host)?;
+    if !service.restart {
+        return Ok(changed);
     }
-    Ok(changed)
+    let restart: [&[&str]; 2] = [&["daemon-reload"], &["restart", "--no-block", unit::NAME]];
+    restart::after(changed, unit::NAME, &restart, host)
 }
 
 fn systemctl(arguments: &[&str], host: &dyn Host) -> Result<()> {

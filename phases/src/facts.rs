@@ -23,6 +23,12 @@ pub struct Facts {
     pub fetched_keys: BTreeMap<String, String>,
     /// This boot's metadata and userdata have been found.
     pub has_metadata: bool,
+    /// They came from a service in the network.
+    pub has_metadata_service: bool,
+    /// The prompt says that Kubernetes is not started.
+    pub has_notice: bool,
+    /// sshd has settings of an earlier configuration.
+    pub has_ssh_settings: bool,
     /// The hardware did not know the time when the machine started.
     pub time_is_guessed: bool,
     /// bash is there. It takes what k3OS's shell took (`source`, `[[ … ]]`) and a minimal `sh` does not.
@@ -47,6 +53,11 @@ impl Facts {
             connman_settings: text("/var/lib/connman/settings"),
             fetched_keys: fetched_keys(host),
             has_metadata: data_sources::is_stored(host),
+            has_metadata_service: data_sources::names_a_service(&[text("/run/config/provider")
+                .trim()
+                .to_owned()]),
+            has_notice: !text(crate::plan::NOTICE).is_empty(),
+            has_ssh_settings: !text(crate::plan::SSHD_SETTINGS).is_empty(),
             time_is_guessed: !text(CLOCK_GUESSED).is_empty(),
             has_bash: host
                 .list(Path::new("/usr/bin"))

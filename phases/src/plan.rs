@@ -9,9 +9,9 @@ mod network;
 
 use std::collections::BTreeSet;
 
-use config::{Loaded, Origins};
+use config::{Loaded, Origin, Origins, Problem};
 
-pub(crate) use login::KEYS_FILE;
+pub(crate) use login::{KEYS_FILE, SSHD_SETTINGS};
 pub(crate) use network::IWD;
 
 use crate::facts::Facts;
@@ -33,11 +33,13 @@ pub fn plan(phase: Phase, loaded: &Loaded, facts: &Facts) -> Vec<Step> {
         planner.network();
         planner.files();
         planner.environment();
+        planner.metadata();
     }
     planner.kubernetes();
     planner.fetch_keys(false);
     planner.commands();
     planner.fetch_keys(true);
+    planner.default_timezone();
     without_overwritten(planner.steps)
 }
 
@@ -57,6 +59,9 @@ fn without_overwritten(steps: Vec<Step>) -> Vec<Step> {
     kept.reverse();
     kept
 }
+
+/// Shown above the login prompt while Kubernetes is not started for a doubt about the configuration.
+pub(crate) const NOTICE: &str = "/run/issue.d/55-kubernetes.issue";
 
 /// Gathers the steps of one phase.
 struct Planner<'a> {
@@ -84,9 +89,32 @@ impl Planner<'_> {
         if self.phase == Phase::Initrd || without || self.awaits_metadata() {
             return;
         }
+        if let Some(doubt) = self.loaded.doubts.first() {
+            return self.withhold_kubernetes(doubt);
+        }
+        if self.facts.has_notice {
+            self.add("k3os.k3s_args", Action::Remove(NOTICE.into()));
+        }
         let restart = self.phase != Phase::Boot;
         let service = unit::service(&self.loaded.config, self.facts, restart);
         self.add("k3os.k3s_args", Action::Service(service));
+    }
+
+    /// What says whose server or agent this is does not apply: starting all the same would make another machine of it, of
+    /// which its owner learns when the data is there. What runs already goes on as it is.
+    fn withhold_kubernetes(&mut self, doubt: &Problem) {
+        let words =
+            format!("Kubernetes is not started: {doubt}. Correct it, then: sudo k3os config");
+        self.add(&doubt.key, machine::public_file(NOTICE, words + "\n"));
+        let reason = "Kubernetes is not started without it, since this would be a machine of another cluster or name";
+        self.steps.push(Step {
+            key: doubt.key.clone(),
+            origin: doubt.place.map(|place| Origin {
+                source: doubt.source.clone(),
+                place,
+            }),
+            action: Action::Refuse(reason.into()),
+        });
     }
 
     /// Userdata that comes over the network may say whether this is a server, and of which cluster. So Kubernetes starts

@@ -42,6 +42,12 @@ pub enum Action {
         /// The lines; none removes our part.
         lines: Vec<String>,
     },
+    /// Set the machine's time zone.
+    Timezone(Timezone),
+    /// Keep pods from metadata services.
+    ShieldMetadata,
+    /// Let pods reach metadata services again.
+    UnshieldMetadata,
     /// Set the kernel's host name.
     Hostname(String),
     /// Load a kernel module.
@@ -90,6 +96,15 @@ impl Password {
             Self::Clear(secret.clone())
         }
     }
+}
+
+/// A time zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Timezone {
+    /// The one of this name.
+    This(String),
+    /// UTC, where there is none yet.
+    UtcWhereNone,
 }
 
 /// A file to write.
@@ -178,6 +193,12 @@ impl fmt::Display for Action {
             }
             Action::Remove(path) => write!(f, "removing {}", path.display()),
             Action::Block { path, .. } => write!(f, "writing our part of {}", path.display()),
+            Action::Timezone(Timezone::This(zone)) => write!(f, "setting the time zone {zone}"),
+            Action::Timezone(Timezone::UtcWhereNone) => {
+                f.write_str("setting the time zone UTC where there is none")
+            }
+            Action::ShieldMetadata => f.write_str("keeping pods from the metadata service"),
+            Action::UnshieldMetadata => f.write_str("letting pods reach the metadata service"),
             Action::Hostname(name) => write!(f, "setting the host name {name}"),
             Action::Module { name, .. } => write!(f, "loading the module {name}"),
             Action::Sysctl { path, value } => write!(f, "setting {} to {value:?}", path.display()),

@@ -1,6 +1,6 @@
 //! Checks of what concerns the machine itself.
 
-use super::{Complaint, error, one_line, one_of, require, warning};
+use super::{Complaint, error, meant, one_line, one_of, require, warning};
 
 /// An RFC 1123 name, as Kubernetes needs it for a node.
 pub fn hostname(_: &str, value: &str) -> Result<(), Complaint> {
@@ -12,7 +12,7 @@ pub fn hostname(_: &str, value: &str) -> Result<(), Complaint> {
             && !label.ends_with('-')
     };
     // The kernel's limit on a host name is 64 bytes.
-    let fits = value.trim().len() <= 64 && value.trim().split('.').all(label);
+    let fits = value.len() <= 64 && value.split('.').all(label);
     require(
         fits,
         format!(
@@ -28,6 +28,9 @@ pub fn ssh_key(_: &str, value: &str) -> Result<(), Complaint> {
         return Err(error(
             "this is a private key; give the public one, from the .pub file",
         ));
+    }
+    if let Some(plain) = other_spelling(value.trim()) {
+        return Err(meant(value.trim(), plain));
     }
     if is_remote_key(value) {
         let known = ["github:", "gitlab:", "https:", "http:"]
@@ -45,6 +48,21 @@ pub fn ssh_key(_: &str, value: &str) -> Result<(), Complaint> {
         "does not look like a public key",
         "expected \"ssh-ed25519 AAAA…\", github:USER, gitlab:USER or a URL",
     ))
+}
+
+/// What `ssh-import-id` and cloud-init call the lists of GitHub's and Launchpad's users.
+fn other_spelling(value: &str) -> Option<String> {
+    let (scheme, user) = value.split_once(':')?;
+    let is_user = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+    if user.is_empty() || !user.chars().all(is_user) {
+        return None;
+    }
+    match scheme {
+        "gh" => Some(format!("github:{user}")),
+        "gl" => Some(format!("gitlab:{user}")),
+        "lp" => Some(format!("https://launchpad.net/~{user}/+sshkeys")),
+        _ => None,
+    }
 }
 
 /// Whether an entry of ssh_authorized_keys names a list of keys to fetch, as k3OS decides it: it has a URL scheme.
@@ -119,7 +137,19 @@ pub fn variable(name: &str, value: &str) -> Result<(), Complaint> {
     one_line("", value)
 }
 
-/// The packings of k3OS.
+/// A time zone's name, as it lies below /usr/share/zoneinfo.
+pub fn timezone(_: &str, value: &str) -> Result<(), Complaint> {
+    let part = |part: &str| {
+        let is_fit = |c: char| c.is_ascii_alphanumeric() || "_-+".contains(c);
+        !part.is_empty() && part.chars().all(is_fit)
+    };
+    require(
+        value.len() <= 64 && value.split('/').all(part),
+        format!("invalid time zone {value:?}; valid: a name such as Europe/Berlin or UTC"),
+    )
+}
+
+/// The packings of k3OS, and cloud-init's name for none.
 pub fn encoding(_: &str, value: &str) -> Result<(), Complaint> {
     const ENCODINGS: [&str; 8] = [
         "b64",
@@ -131,6 +161,9 @@ pub fn encoding(_: &str, value: &str) -> Result<(), Complaint> {
         "gzip+b64",
         "gzip+base64",
     ];
+    if value.eq_ignore_ascii_case("text/plain") {
+        return Ok(());
+    }
     one_of(value, &ENCODINGS)
 }
 

@@ -1,7 +1,7 @@
 //! Checks of what concerns the network.
 
-use super::{Complaint, error, one_line, require, warning};
-use std::net::IpAddr;
+use super::{Complaint, error, meant, one_line, require, warning};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// The data sources of k3OS that have a name.
 pub const DATA_SOURCES: [&str; 9] = [
@@ -16,9 +16,35 @@ pub const DATA_SOURCES: [&str; 9] = [
     "vultr",
 ];
 
+/// Other names that clouds and cloud-init have for them.
+const OTHER_NAMES: [(&str, &str); 11] = [
+    ("amazon", "aws"),
+    ("ec2", "aws"),
+    ("configdrive", "cdrom"),
+    ("config-drive", "cdrom"),
+    ("nocloud", "cdrom"),
+    ("do", "digitalocean"),
+    ("gce", "gcp"),
+    ("google", "gcp"),
+    ("equinix", "packet"),
+    ("equinixmetal", "packet"),
+    ("hcloud", "hetzner"),
+];
+
+/// What a name plainly means that is not one of ours.
+fn other_name(value: &str) -> Option<&'static str> {
+    let lower = value.to_ascii_lowercase();
+    let ours = DATA_SOURCES.into_iter().find(|name| *name == lower);
+    let other = OTHER_NAMES.iter().find(|(name, _)| *name == lower);
+    ours.or(other.map(|(_, ours)| *ours))
+}
+
 /// The data sources of k3OS.
 pub fn data_source(_: &str, value: &str) -> Result<(), Complaint> {
     let known = DATA_SOURCES.contains(&value) || value.starts_with("file=/");
+    if let Some(name) = other_name(value).filter(|_| !known) {
+        return Err(meant(value, name));
+    }
     require(
         known,
         format!(
@@ -31,7 +57,7 @@ pub fn data_source(_: &str, value: &str) -> Result<(), Complaint> {
 /// An IP address.
 pub fn address(_: &str, value: &str) -> Result<(), Complaint> {
     require(
-        value.trim().parse::<IpAddr>().is_ok(),
+        value.parse::<IpAddr>().is_ok(),
         format!("{value:?} is not an IP address"),
     )
 }
@@ -50,6 +76,14 @@ pub fn server(_: &str, value: &str) -> Result<(), Complaint> {
 /// An https URL of a server.
 pub fn server_url(_: &str, value: &str) -> Result<(), Complaint> {
     url("", value)?;
+    let rest = value.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    require(
+        is_authority(authority),
+        format!(
+            "{authority:?} is not a server's name or address and port; expected https://SERVER:6443"
+        ),
+    )?;
     if value.starts_with("https://") {
         return Ok(());
     }
@@ -57,6 +91,25 @@ pub fn server_url(_: &str, value: &str) -> Result<(), Complaint> {
         "is not an https URL",
         "expected https://SERVER:6443",
     ))
+}
+
+/// `NAME`, `NAME:PORT`, `1.2.3.4:PORT`, `[v6]:PORT`.
+fn is_authority(text: &str) -> bool {
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    if let Some(rest) = text.strip_prefix('[') {
+        let Some((inner, behind)) = rest.split_once(']') else {
+            return false;
+        };
+        let port = behind.strip_prefix(':');
+        return inner.parse::<Ipv6Addr>().is_ok()
+            && (behind.is_empty() || port.is_some_and(is_port));
+    }
+    let (host, port) = match text.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    !host.is_empty() && host.chars().all(is_fit) && port.is_none_or(is_port)
 }
 
 /// A URL.

@@ -8,4 +8,5 @@ mod words;
 
 pub(crate) use assign::tree;
 pub use switches::{BootSwitches, Console};
+pub(crate) use target::is_switch;
 pub use words::{Word, split};

@@ -38,6 +38,12 @@ const SWITCHES: [&str; 6] = [
     "k3os.squashfs_url",
 ];
 
+/// Whether `k3os.NAME` is a switch of the boot.
+pub(crate) fn is_switch(name: &str) -> bool {
+    let switch = |known: &&str| known.strip_prefix("k3os.") == Some(name);
+    SWITCHES.iter().any(|known| switch(&known))
+}
+
 /// Finds the target of a word's key.
 pub(super) fn find_target(key: &str) -> Target {
     let mut path = Vec::new();

@@ -63,13 +63,20 @@ impl<S: Section> Setting for Vec<S> {
         if reader.replaces(node.place) {
             self.clear();
         }
-        for node in nodes {
-            reader.within(&format!("[{}]", self.len()), |reader| {
-                if let Some(item) = reader.whole_section(node) {
-                    reader.record(node.place);
-                    self.push(item);
-                }
+        let before = self.len();
+        for (node, number) in nodes.iter().zip(before..) {
+            // Problems name the item by its own number; what it sets, by its place in the list.
+            let mut item = None;
+            reader.within(&format!("[{number}]"), |reader| {
+                item = reader.whole_section(node)
             });
+            if let Some(item) = item {
+                reader.moved(number, self.len());
+                reader.within(&format!("[{}]", self.len()), |reader| {
+                    reader.record(node.place)
+                });
+                self.push(item);
+            }
         }
     }
 
@@ -97,37 +104,110 @@ fn items<'a>(node: &'a Node, expected: &str, reader: &mut Reader<'_>) -> Option<
     }
 }
 
-/// Adds each text that fits. An item that does not fit is reported and left out.
+/// Adds each text that fits. An item that does not fit is reported by its own number and left out.
 fn add_texts(list: &mut Vec<String>, nodes: &[Node], check: Check, reader: &mut Reader<'_>) {
-    for node in nodes {
-        reader.within(&format!("[{}]", list.len()), |reader| {
-            if let Some(text) = read_item(node, check, reader) {
-                reader.record(node.place);
-                list.push(text);
-            }
+    let before = list.len();
+    for (node, number) in flat(nodes, reader).into_iter().zip(before..) {
+        let mut texts = Vec::new();
+        reader.within(&format!("[{number}]"), |reader| {
+            texts = read_item(&node, check, reader)
         });
+        for text in texts {
+            reader.within(&format!("[{}]", list.len()), |reader| {
+                reader.record(node.place)
+            });
+            list.push(text);
+        }
     }
+}
+
+/// Lists in the list are taken for their items, as anchors of common parts have them; in a list of commands each is the
+/// words of one, as in cloud-init.
+fn flat(nodes: &[Node], reader: &Reader<'_>) -> Vec<Node> {
+    let flatten = |node: &Node| match &node.value {
+        Value::List(words) if reader.is_commands() => match command(words) {
+            Some(line) => vec![Node::text(node.place, line)],
+            None => vec![node.clone()],
+        },
+        Value::List(items) => items.clone(),
+        _ => vec![node.clone()],
+    };
+    nodes.iter().flat_map(flatten).collect()
+}
+
+/// A line for the shell of words that it shall take as they are. `None` where one of them is no text.
+fn command(words: &[Node]) -> Option<String> {
+    let quoted = |node: &Node| match &node.value {
+        Value::Scalar(scalar) => Some(format!("'{}'", scalar.text.replace('\'', "'\\''"))),
+        _ => None,
+    };
+    words
+        .iter()
+        .map(quoted)
+        .collect::<Option<Vec<_>>>()
+        .map(|words| words.join(" "))
 }
 
 /// Adds each key that fits and is not there yet.
 fn add_keys(list: &mut Vec<String>, nodes: &[Node], check: Check, reader: &mut Reader<'_>) {
     let mut known: BTreeSet<String> = list.iter().cloned().collect();
-    for node in nodes {
-        reader.within(&format!("[{}]", list.len()), |reader| {
-            let key = read_item(node, check, reader).map(|key| key.trim().to_owned());
-            if let Some(key) = key.filter(|key| known.insert(key.clone())) {
-                reader.record(node.place);
-                list.push(key);
-            }
+    let before = list.len();
+    for (node, number) in flat(nodes, reader).into_iter().zip(before..) {
+        let mut keys = Vec::new();
+        reader.within(&format!("[{number}]"), |reader| {
+            keys = read_keys(&node, check, reader)
         });
+        keys.retain(|key| known.insert(key.clone()));
+        for key in keys {
+            reader.within(&format!("[{}]", list.len()), |reader| {
+                reader.record(node.place)
+            });
+            list.push(key);
+        }
     }
 }
 
-fn read_item(node: &Node, check: Check, reader: &mut Reader<'_>) -> Option<String> {
-    let text = text::read(node, "", check, reader)?;
-    if text.is_empty() {
-        reader.warning(node.place, "is empty and left out", None);
-        return None;
+/// Each line is a key, as in an authorized_keys file, comments and empty lines left out.
+fn read_keys(node: &Node, check: Check, reader: &mut Reader<'_>) -> Vec<String> {
+    let Some(text) = text::whole(node, reader) else {
+        return Vec::new();
+    };
+    // Of a private key, which has lines too, one message says enough.
+    if text.contains("PRIVATE KEY") {
+        return text::passed(text, "", check, node.place, reader)
+            .into_iter()
+            .collect();
     }
-    Some(text)
+    let is_key = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    let lines: Vec<&str> = text
+        .split(['\n', '\r'])
+        .map(str::trim)
+        .filter(is_key)
+        .collect();
+    if lines.is_empty() {
+        reader.warning(node.place, "is empty and left out", None);
+    }
+    let pass = |line: &str| text::passed(line.to_owned(), "", check, node.place, reader);
+    lines.into_iter().filter_map(pass).collect()
+}
+
+/// A text of several lines that does not fit as one is an item each line.
+fn read_item(node: &Node, check: Check, reader: &mut Reader<'_>) -> Vec<String> {
+    let Some(text) = text::whole(node, reader) else {
+        return Vec::new();
+    };
+    if text.is_empty() || (text.trim().is_empty() && check("", &text).is_err()) {
+        reader.warning(node.place, "is empty and left out", None);
+        return Vec::new();
+    }
+    let has_lines = text.trim().contains('\n') && check("", text.trim()).is_err();
+    let texts: Vec<String> = match has_lines {
+        true => text.lines().map(|line| line.trim().to_owned()).collect(),
+        false => vec![text],
+    };
+    texts
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .filter_map(|text| text::passed(text, "", check, node.place, reader))
+        .collect()
 }

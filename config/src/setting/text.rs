@@ -2,7 +2,7 @@
 
 use super::Setting;
 use crate::check::Check;
-use crate::problem::Severity;
+use crate::problem::{Place, Severity};
 use crate::reader::Reader;
 use crate::schema::Kind;
 use crate::secret::Secret;
@@ -79,6 +79,12 @@ pub(super) fn read(
     check: Check,
     reader: &mut Reader<'_>,
 ) -> Option<String> {
+    let text = whole(node, reader)?;
+    passed(text, name, check, node.place, reader)
+}
+
+/// The text of a scalar, not checked yet. `None` was reported.
+pub(super) fn whole(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
     let bytes = bytes(node, reader)?;
     let Ok(text) = String::from_utf8(bytes) else {
         reader.error(
@@ -88,20 +94,31 @@ pub(super) fn read(
         );
         return None;
     };
-    if text.is_empty() {
+    Some(text)
+}
+
+/// The text when it passes its check, if need be without the blanks and line breaks around it: YAML's block texts end with a
+/// line break that nobody means. `None` was reported.
+pub(super) fn passed(
+    text: String,
+    name: &str,
+    check: Check,
+    place: Place,
+    reader: &mut Reader<'_>,
+) -> Option<String> {
+    if text.is_empty() || check(name, &text).is_ok() {
         return Some(text);
     }
-    let complaint = match check(name, &text) {
-        Ok(()) => return Some(text),
+    let text = text.trim();
+    let complaint = match check(name, text) {
+        _ if text.is_empty() => return Some(String::new()),
+        Ok(()) => return Some(text.to_owned()),
         Err(complaint) => complaint,
     };
-    reader.problem(
-        complaint.severity,
-        Some(node.place),
-        complaint.message,
-        complaint.hint,
-    );
-    (complaint.severity == Severity::Warning).then_some(text)
+    let severity = complaint.severity;
+    reader.problem(severity, Some(place), complaint.message, complaint.hint);
+    let taken = complaint.instead.unwrap_or_else(|| text.to_owned());
+    (severity == Severity::Warning).then_some(taken)
 }
 
 /// The bytes of a scalar. `None` was reported.

@@ -75,6 +75,9 @@ fn refuse(source: &Source, part: &Part, message: &str, report: &mut Report) {
         message.to_owned(),
         Some(hint.into()),
     );
+    let text = part.body.as_deref().map(String::from_utf8_lossy);
+    // What cannot be unpacked may say anything.
+    reader.lost_text(&text.unwrap_or("token".into()));
 }
 
 /// What a part is for and its bytes, or why it does not apply.

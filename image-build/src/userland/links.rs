@@ -27,7 +27,6 @@ const ALTERNATIVES: &[(&str, &str)] = &[
 
 /// Links to places that exist only on the running system.
 const FIXED: &[(&str, &str)] = &[
-    ("etc/localtime", "/usr/share/zoneinfo/Etc/UTC"),
     ("etc/mtab", "../proc/self/mounts"),
     ("etc/os-release", "../usr/lib/os-release"),
     ("etc/resolv.conf", "/run/connman/resolv.conf"),
@@ -36,6 +35,8 @@ const FIXED: &[(&str, &str)] = &[
 
 /// Makes the links.
 pub fn write(root: &mut Tree) {
+    // The boot phase makes it, after the commands of the configuration: `ln -s ZONE /etc/localtime` shall work in them.
+    root.remove("etc/localtime");
     for (link, target) in ALTERNATIVES {
         let directory = link.rsplit_once('/').map_or("", |(directory, _)| directory);
         if exists(root, &format!("{directory}/{target}")) && !exists(root, link) {

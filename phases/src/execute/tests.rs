@@ -247,3 +247,65 @@ fn a_list_that_cannot_be_fetched_keeps_the_last_good_one() {
             .ends_with("\nssh-rsa two\n")
     );
 }
+
+/// The machine runs with what was before until a restart succeeds.
+#[test]
+fn a_failed_restart_is_tried_again_by_the_next_apply() {
+    const UNITS: [&str; 2] = ["k3s.service", "connman.service"];
+    let restarted = |host: &Recording, unit: &str| {
+        let is_it = |done: &Done| matches!(done, Done::Run(line) if line.words.join(" ").contains("restart") && line.words.last().is_some_and(|last| last == unit));
+        host.actions().iter().filter(|done| is_it(done)).count()
+    };
+    let pending = |host: &Recording, unit: &str| {
+        host.text(&format!("/run/k3os/restart-pending/{unit}"))
+            .is_some()
+    };
+    let yaml = "k3os: {token: a, dns_nameservers: [1.1.1.1]}";
+    for unit in UNITS {
+        let host = host().refusing(unit);
+        let failed = apply(Phase::Runtime, yaml, &host);
+        assert!(
+            failed.iter().any(|outcome| outcome.error.is_some()),
+            "{failed:?}"
+        );
+        assert!(pending(&host, unit), "{unit}");
+        let host = host.allowing(unit);
+        let before = restarted(&host, unit);
+        apply(Phase::Runtime, yaml, &host);
+        assert_eq!(restarted(&host, unit), before + 1, "{unit}");
+        assert!(!pending(&host, unit), "{unit}");
+        apply(Phase::Runtime, yaml, &host);
+        assert_eq!(restarted(&host, unit), before + 1, "{unit}");
+    }
+}
+
+#[test]
+fn pods_are_kept_from_the_service_that_has_the_configuration() {
+    let ran = |host: &Recording| {
+        let nft = |done: Done| match done {
+            Done::Run(line) if line.words[0] == "nft" => Some(line.words[1..].join(" ")),
+            _ => None,
+        };
+        host.actions()
+            .into_iter()
+            .filter_map(nft)
+            .collect::<Vec<_>>()
+    };
+    let host = Recording::with_files([("/run/config/provider", "aws\n")]);
+    apply(Phase::Runtime, "", &host);
+    assert_eq!(ran(&host), ["-f /run/k3os/metadata.nft"]);
+    let rules = host.text("/run/k3os/metadata.nft").expect("rules");
+    assert!(
+        rules.contains("ip daddr { 169.254.169.254, 169.254.42.42 } reject"),
+        "{rules}"
+    );
+    apply(Phase::Runtime, "k3os: {metadata_for_pods: true}", &host);
+    assert_eq!(
+        ran(&host).last().map(String::as_str),
+        Some("destroy table inet k3os_metadata")
+    );
+    assert_eq!(host.text("/run/k3os/metadata.nft"), None);
+    let cd = Recording::with_files([("/run/config/provider", "cdrom\n")]);
+    apply(Phase::Runtime, "", &cd);
+    assert!(ran(&cd).is_empty());
+}

@@ -12,6 +12,9 @@ use crate::step::{Action, FetchKeys, File, Password, Variables};
 /// that is no longer configured is gone.
 pub(crate) const KEYS_FILE: &str = "/etc/ssh/authorized_keys.d/rancher";
 
+/// Read by sshd before everything that users may replace.
+pub(crate) const SSHD_SETTINGS: &str = "/etc/ssh/k3os.conf";
+
 /// Where sources lie that the machine may change.
 const OWN_SOURCES: &str = "/var/lib/rancher/k3os/";
 
@@ -20,8 +23,32 @@ impl Planner<'_> {
         self.password();
         if self.phase != Phase::Initrd {
             self.keys();
+            self.ssh_password();
             self.secrets();
         }
+    }
+
+    /// sshd reads it when it starts.
+    fn ssh_password(&mut self) {
+        if !self.loaded.config.k3os.ssh_pwauth && !self.facts.has_ssh_settings {
+            return;
+        }
+        let text = match self.loaded.config.k3os.ssh_pwauth {
+            true => "# k3os.ssh_pwauth\nPasswordAuthentication yes\n",
+            false => "# k3os.ssh_pwauth is not set.\n",
+        };
+        let file = File {
+            path: SSHD_SETTINGS.into(),
+            content: config::Content(text.into()),
+            mode: 0o644,
+            owner: String::new(),
+            once: false,
+        };
+        let action = match self.phase {
+            Phase::Runtime => Action::WriteFor(file, "ssh.service"),
+            _ => Action::Write(file),
+        };
+        self.add("k3os.ssh_pwauth", action);
     }
 
     /// Sources on the machine's own disk that hold a password, token or passphrase. Whoever made them gave them the mode

@@ -9,13 +9,28 @@ use super::Planner;
 use crate::environment;
 use crate::files;
 use crate::phase::Phase;
-use crate::step::{Action, Command, File, Variables};
+use crate::step::{Action, Command, File, Timezone, Variables};
 
 impl Planner<'_> {
     pub(super) fn machine(&mut self) {
         self.modules();
         self.sysctls();
         self.hostname();
+        self.timezone();
+    }
+
+    fn timezone(&mut self) {
+        let zone = self.loaded.config.k3os.timezone.clone();
+        if self.phase != Phase::Initrd && !zone.is_empty() {
+            self.add("k3os.timezone", Action::Timezone(Timezone::This(zone)));
+        }
+    }
+
+    /// Behind the commands, one of which may have linked /etc/localtime, as k3OS documented. Pods expect it to be there.
+    pub(super) fn default_timezone(&mut self) {
+        if self.phase == Phase::Boot {
+            self.add("k3os.timezone", Action::Timezone(Timezone::UtcWhereNone));
+        }
     }
 
     fn modules(&mut self) {
@@ -111,7 +126,7 @@ impl Planner<'_> {
     }
 }
 
-fn public_file(path: &str, text: String) -> Action {
+pub(super) fn public_file(path: &str, text: String) -> Action {
     let content = config::Content(text.into_bytes());
     Action::Write(File {
         path: path.into(),

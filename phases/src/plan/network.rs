@@ -39,6 +39,18 @@ impl Planner<'_> {
         self.wifi();
     }
 
+    /// Pods are kept from the service that has this machine's configuration, unless they are allowed to ask.
+    pub(super) fn metadata(&mut self) {
+        if self.phase != Phase::Runtime || !self.facts.has_metadata_service {
+            return;
+        }
+        let action = match self.loaded.config.k3os.metadata_for_pods {
+            true => Action::UnshieldMetadata,
+            false => Action::ShieldMetadata,
+        };
+        self.add("k3os.metadata_for_pods", action);
+    }
+
     /// The configured ones; where the hardware does not know the time, somebody has to be asked in any case.
     fn timeservers(&self) -> Vec<String> {
         let configured = &self.loaded.config.k3os.ntp_servers;

@@ -68,6 +68,7 @@ fn the_boot_phase_adds_keys_network_and_kubernetes() {
             "k3os.environment: writing our part of /etc/environment",
             "k3os.k3s_args: writing the service k3s",
             "boot_cmd[0]: running the command",
+            "k3os.timezone: setting the time zone UTC where there is none",
         ]
     );
 }
@@ -215,8 +216,12 @@ fn each_key_changes_the_plan_of_its_phases_and_of_no_other() {
             continue;
         }
         for phase in [Phase::Initrd, Phase::Boot, Phase::Runtime] {
-            let with = plan(phase, &loaded(field.example), &facts("disk"));
-            let without = plan(phase, &loaded(""), &facts("disk"));
+            let facts = Facts {
+                has_metadata_service: true,
+                ..facts("disk")
+            };
+            let with = plan(phase, &loaded(field.example), &facts);
+            let without = plan(phase, &loaded(""), &facts);
             let actions = |steps: Vec<Step>| {
                 steps
                     .into_iter()
@@ -385,4 +390,74 @@ fn a_machine_that_does_not_know_the_time_asks_somebody() {
     assert!(asked.contains("pool.ntp.org"), "{asked}");
     let own = "k3os: {ntp_servers: [ntp.example]}";
     assert_eq!(timeservers(own, true).as_deref(), Some("ntp.example"));
+}
+
+/// What says whose machine this is does not apply; everything else does, login first of all.
+#[test]
+fn kubernetes_is_not_started_where_the_machine_may_be_another_one() {
+    let source = |yaml: &str| config::Source {
+        name: "f".into(),
+        kind: config::SourceKind::File,
+        bytes: yaml.into(),
+    };
+    let yaml = "ssh_authorized_keys: [ssh-rsa a]\nk3os: {server_url: 'server:6443'}\n";
+    let loaded = config::load(&[source(yaml)]);
+    for phase in [Phase::Boot, Phase::Runtime, Phase::Install] {
+        let steps = plan(phase, &loaded, &facts("disk"));
+        assert!(
+            !steps
+                .iter()
+                .any(|step| matches!(step.action, Action::Service(_)))
+        );
+        let refused = |step: &Step| matches!(&step.action, Action::Refuse(why) if why.starts_with("Kubernetes is not started"));
+        assert!(steps.iter().any(refused), "{phase}");
+        let told = |step: &Step| match &step.action {
+            Action::Write(file) if file.path == std::path::Path::new(super::NOTICE) => {
+                String::from_utf8_lossy(&file.content.0).contains("f:2:20: error: k3os.server_url")
+            }
+            _ => false,
+        };
+        assert!(steps.iter().any(told), "{steps:?}");
+    }
+    let keys = plan(Phase::Boot, &loaded, &facts("disk"));
+    assert!(keys.iter().any(|step| step.key == "ssh_authorized_keys"));
+    let noticed = Facts {
+        has_notice: true,
+        ..facts("disk")
+    };
+    let steps = plan(Phase::Runtime, &self::loaded(""), &noticed);
+    let removed = |step: &Step| step.action == Action::Remove(super::NOTICE.into());
+    assert!(steps.iter().any(removed));
+}
+
+#[test]
+fn password_logins_by_ssh_come_and_go() {
+    let settings = |yaml: &str, phase, has_ssh_settings| {
+        let facts = Facts {
+            has_ssh_settings,
+            ..facts("disk")
+        };
+        let steps = plan(phase, &loaded(yaml), &facts).into_iter();
+        let text = |file: config::Content| String::from_utf8(file.0).expect("text");
+        steps
+            .filter(|step| step.key == "k3os.ssh_pwauth")
+            .map(|step| match step.action {
+                Action::Write(file) => (text(file.content), false),
+                Action::WriteFor(file, unit) => (text(file.content), unit == "ssh.service"),
+                other => panic!("{other:?}"),
+            })
+            .next()
+    };
+    let yes = "# k3os.ssh_pwauth\nPasswordAuthentication yes\n".to_owned();
+    assert_eq!(
+        settings("ssh_pwauth: true", Phase::Boot, false),
+        Some((yes.clone(), false))
+    );
+    assert_eq!(
+        settings("ssh_pwauth: true", Phase::Runtime, true),
+        Some((yes, true))
+    );
+    assert_eq!(settings("", Phase::Runtime, false), None);
+    let none = settings("", Phase::Runtime, true).expect("a file");
+    assert!(none.1 && !none.0.contains("PasswordAuthentication"));
 }

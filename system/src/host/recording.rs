@@ -72,6 +72,13 @@ impl Recording {
         self
     }
 
+    /// Takes a refusal back.
+    #[must_use]
+    pub fn allowing(mut self, what: &str) -> Self {
+        self.refused.remove(what);
+        self
+    }
+
     /// Makes commands with this last word print a text.
     #[must_use]
     pub fn answering(mut self, last_word: &str, output: &str) -> Self {
