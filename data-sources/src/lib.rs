@@ -10,6 +10,7 @@ mod nocloud;
 mod providers;
 mod search;
 mod store;
+mod unpack;
 
 pub use curl::Curl;
 pub use http::{Http, Method, Request, Response};
@@ -55,5 +56,5 @@ pub struct Metadata {
 pub mod parse {
     pub use crate::nocloud::{meta_data, openstack_meta_data};
     pub use crate::providers::parsers::*;
-    pub use crate::store::unpacked;
+    pub use crate::unpack::unpacked;
 }

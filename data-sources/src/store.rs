@@ -1,15 +1,12 @@
 //! Lays metadata and userdata where the configuration's sources are read, as k3OS's agent did.
 
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use flate2::read::MultiGzDecoder;
 use system::host::{Content, Host};
 
 use crate::search::Found;
+use crate::unpack::unpacked;
 
 /// Where everything lies.
 pub const DIRECTORY: &str = "/run/config";
@@ -62,41 +59,8 @@ fn write(file: &str, bytes: &[u8], host: &dyn Host) -> Result<()> {
     host.write(&content).map(drop).context("keeping metadata")
 }
 
-/// Userdata without gzip around it, which clouds with little room for it make usual, nor base64 around that, which terraform's
-/// `cloudinit_config` adds unless it is told not to, and which not every cloud takes off. What does not unpack, or to more
-/// than a source may have, stays as it is.
-pub fn unpacked(userdata: &[u8]) -> Vec<u8> {
-    let without_base64 = userdata.starts_with(GZIP_IN_BASE64).then(|| {
-        let packed = userdata
-            .iter()
-            .copied()
-            .filter(|byte| !byte.is_ascii_whitespace());
-        STANDARD.decode(packed.collect::<Vec<_>>()).ok()
-    });
-    let unpacked = match without_base64.flatten() {
-        Some(gzip) => gunzip(&gzip),
-        None if userdata.starts_with(&[0x1f, 0x8b]) => gunzip(userdata),
-        None => None,
-    };
-    unpacked.unwrap_or_else(|| userdata.to_vec())
-}
-
-/// How gzip begins in base64; no configuration begins so.
-const GZIP_IN_BASE64: &[u8] = b"H4sI";
-
-fn gunzip(packed: &[u8]) -> Option<Vec<u8>> {
-    let limit = config::yaml::MAX_BYTES as u64;
-    let mut bytes = Vec::new();
-    let read = MultiGzDecoder::new(packed)
-        .take(limit + 1)
-        .read_to_end(&mut bytes);
-    (read.is_ok() && bytes.len() as u64 <= limit).then_some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use system::host::Recording;
 
     use super::*;
@@ -131,18 +95,5 @@ mod tests {
         );
         let open = |action: &system::host::Action| matches!(action, system::host::Action::Write { mode, .. } if *mode != 0o600);
         assert!(!host.actions().iter().any(open));
-    }
-
-    #[test]
-    fn gzip_is_taken_off_and_nothing_else() {
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gzip.write_all(b"#cloud-config\n").expect("packing");
-        let packed = gzip.finish().expect("packing");
-        assert_eq!(unpacked(&packed), b"#cloud-config\n");
-        let in_base64 = STANDARD.encode(&packed) + "\n";
-        assert_eq!(unpacked(in_base64.as_bytes()), b"#cloud-config\n");
-        assert_eq!(unpacked(b"H4sI no base64"), b"H4sI no base64");
-        assert_eq!(unpacked(&packed[..10]), &packed[..10]);
-        assert_eq!(unpacked(b"text"), b"text");
     }
 }

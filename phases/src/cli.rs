@@ -1,5 +1,7 @@
 //! What `k3os config` does, as text and an exit status; printing is the caller's.
 
+mod exposed;
+
 use std::path::{Path, PathBuf};
 
 pub use config::explain::Secrets;
@@ -170,6 +172,8 @@ fn verdict(collected: Collected) -> Answer {
     let mut loaded = collected.load();
     let refused = refused(&loaded);
     loaded.problems.extend(refused);
+    let exposed = exposed::secrets(&loaded);
+    loaded.problems.extend(exposed);
     let is_error = |problem: &config::Problem| problem.severity == Severity::Error;
     let text = match loaded.problems.is_empty() {
         true => "no problems found\n".to_owned(),

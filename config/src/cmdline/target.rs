@@ -40,8 +40,10 @@ const SWITCHES: [&str; 6] = [
 
 /// Whether `k3os.NAME` is a switch of the boot.
 pub(crate) fn is_switch(name: &str) -> bool {
-    let switch = |known: &&str| known.strip_prefix("k3os.") == Some(name);
-    SWITCHES.iter().any(|known| switch(&known))
+    let mut names = SWITCHES
+        .iter()
+        .filter_map(|known| known.strip_prefix("k3os."));
+    names.any(|known| known == name)
 }
 
 /// Finds the target of a word's key.
