@@ -1,5 +1,6 @@
 //! The sources, and how they become one configuration.
 
+mod form;
 mod multipart;
 mod userdata;
 
@@ -61,6 +62,7 @@ pub fn load(sources: &[Source]) -> Loaded {
     let mut report = Report::default();
     let mut config = Config::default();
     for source in sources {
+        let source = &form::plain(source);
         match multipart::split(source) {
             Some(parts) => multipart::read(source, &parts, &mut config, &mut report),
             None => read(source, &mut config, Reader::new(&source.name, &mut report)),
@@ -96,6 +98,12 @@ fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<Node> {
             yaml::MAX_BYTES >> 20
         );
         reader.problem(Severity::Error, None, message, None);
+        return None;
+    }
+    if source.kind == SourceKind::Userdata
+        && let Some(refusal) = form::refusal(&source.bytes)
+    {
+        reader.error(Place::START, refusal, Some(form::HINT.into()));
         return None;
     }
     if source.kind == SourceKind::Userdata && userdata::is_program(&source.bytes) {

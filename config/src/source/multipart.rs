@@ -5,7 +5,7 @@
 
 mod mime;
 
-use super::{Source, SourceKind, read as read_source, userdata};
+use super::{Source, SourceKind, form, read as read_source, userdata};
 use crate::model::Config;
 use crate::problem::{Place, Severity};
 use crate::reader::{Reader, Report};
@@ -82,7 +82,7 @@ fn refuse(source: &Source, part: &Part, message: &str, report: &mut Report) {
 
 /// What a part is for and its bytes, or why it does not apply.
 fn content(part: &Part) -> Result<(Kind, Vec<u8>), String> {
-    let bytes = part.body.clone()?;
+    let bytes = form::script_or_text(form::utf8(&part.body.clone()?));
     let kind = match part.media_type.as_str() {
         "text/cloud-config" => Kind::Configuration,
         "text/x-shellscript" | "text/x-shellscript-per-boot" => Kind::Script,

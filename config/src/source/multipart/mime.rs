@@ -34,16 +34,38 @@ impl Part {
     }
 }
 
-/// The parts of a MIME message, of messages in it too; `None` for anything else.
+/// The parts of a MIME message, of messages in it too; a message without parts is one. `None` for anything else.
 pub(super) fn parts(bytes: &[u8]) -> Option<Vec<Part>> {
     let (head, body, lines) = Head::of(bytes)?;
     let kind = head.get("content-type")?;
-    if !kind.to_ascii_lowercase().starts_with("multipart/") {
-        return None;
+    let kind = media_type(kind);
+    if !kind.starts_with("multipart/") {
+        let is_message = OF_CLOUDS.contains(&kind.as_str()) || head.get("mime-version").is_some();
+        return is_message.then(|| vec![part(&head, kind, body, 1 + lines, true)]);
     }
     let mut parts = Vec::new();
     collect(&head, body, 1 + lines, MAX_DEPTH, &mut parts);
     Some(parts)
+}
+
+/// Types that nobody writes but for a cloud.
+const OF_CLOUDS: [&str; 2] = ["text/cloud-config", "text/x-shellscript"];
+
+fn media_type(value: &str) -> String {
+    let media_type = value.split(';').next().unwrap_or_default();
+    media_type.trim().to_ascii_lowercase()
+}
+
+fn part(head: &Head, media_type: String, body: &[u8], line: usize, is_closed: bool) -> Part {
+    Part {
+        file_name: file_name(head),
+        media_type: media_type.chars().take(80).collect(),
+        line,
+        body: match is_closed {
+            true => unpacked(head, body),
+            false => Err("is cut off: no boundary ends it".into()),
+        },
+    }
 }
 
 /// Adds the parts of a message whose body begins at a line.
@@ -60,22 +82,13 @@ fn collect(head: &Head, body: &[u8], line: usize, depth: usize, parts: &mut Vec<
         }
         let (head, body, lines) =
             Head::of(piece.bytes).unwrap_or((Head::default(), piece.bytes, 0));
-        let media_type = head.get("content-type").unwrap_or_default();
-        let media_type = media_type.split(';').next().unwrap_or_default();
-        let media_type = media_type.trim().to_ascii_lowercase();
+        let media_type = media_type(head.get("content-type").unwrap_or_default());
         match (media_type.starts_with("multipart/"), depth) {
             (true, 0) => parts.push(Part::refused(piece.line, "is nested too deep")),
             (true, _) => collect(&head, body, piece.line + lines, depth - 1, parts),
-            (false, _) => parts.push(Part {
-                file_name: file_name(&head),
-                media_type: media_type.chars().take(80).collect(),
-                line: piece.line,
-                body: if piece.is_closed {
-                    unpacked(&head, body)
-                } else {
-                    Err("is cut off: no boundary ends it".into())
-                },
-            }),
+            (false, _) => {
+                parts.push(part(&head, media_type, body, piece.line, piece.is_closed));
+            }
         }
     }
 }
