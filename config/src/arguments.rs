@@ -13,7 +13,10 @@ pub fn split<S: AsRef<str>>(items: &[S]) -> Vec<String> {
         }
     };
     let words = items.iter().enumerate().flat_map(part);
-    words.filter(|word| !word.is_empty()).collect()
+    // `--` would make names of all that follows, labels and taints of the configuration among it.
+    words
+        .filter(|word| !word.is_empty() && word != "--")
+        .collect()
 }
 
 /// A role with arguments behind it, an option with its value behind a blank, or one option behind another.
@@ -83,7 +86,7 @@ mod tests {
             (&["--token", "server x"], &["--token", "server x"]),
             (&["server --x don't"], &["server", "--x", "don't"]),
             (&["server --x a\\ b ''"], &["server", "--x", "a b"]),
-            (&[" ", " server "], &["server"]),
+            (&[" ", " server ", "--"], &["server"]),
         ];
         for (items, expected) in cases {
             assert_eq!(split(items), expected, "{items:?}");

@@ -100,11 +100,13 @@ pub fn hash(clear: &str, salt: &[u8; 12]) -> Result<String> {
 }
 
 fn validate(source: &str, bytes: Vec<u8>) -> Result<(Settings, Vec<String>), Vec<Refusal>> {
-    let loaded = config::load(&[Source {
+    let mut loaded = config::load(&[Source {
         name: source.to_owned(),
         kind: SourceKind::File,
         bytes: bytes.clone(),
     }]);
+    let kubernetes = phases::kubernetes::problems(&loaded);
+    loaded.problems.extend(kubernetes);
     let is_error = |problem: &&config::Problem| problem.severity == Severity::Error;
     let errors: Vec<Refusal> = loaded
         .problems

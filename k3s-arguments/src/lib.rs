@@ -2,6 +2,7 @@
 //! settings they amount to, and the arguments and files of the upstream components. Pure: the `k3s` program, `k3os config
 //! validate` and the installer judge by the same code.
 
+mod checks;
 pub mod cli;
 pub mod components;
 pub mod network;

@@ -39,6 +39,29 @@ impl Network {
         }
     }
 
+    /// The network of `prefix` bits in which an address lies.
+    pub fn of(address: IpAddr, prefix: u8) -> Network {
+        Network {
+            base: masked(address, prefix),
+            prefix,
+        }
+    }
+
+    /// Whether an address lies in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        address.is_ipv4() == self.is_v4() && masked(address, self.prefix) == self.base
+    }
+
+    /// Whether two networks share addresses.
+    pub fn overlaps(&self, other: &Network) -> bool {
+        self.contains(other.base) || other.contains(self.base)
+    }
+
+    /// How many bits are fixed.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
     /// Whether this is an IPv4 network.
     pub fn is_v4(&self) -> bool {
         self.base.is_ipv4()
@@ -110,6 +133,16 @@ mod tests {
             "0.0.0.0/0".parse::<Network>()?.address(1)?.to_string(),
             "0.0.0.1"
         );
+        Ok(())
+    }
+
+    #[test]
+    fn networks_overlap_where_one_lies_in_the_other() -> Result<()> {
+        let overlap = |a: &str, b: &str| anyhow::Ok(a.parse::<Network>()?.overlaps(&b.parse()?));
+        assert!(overlap("10.42.0.0/16", "10.42.7.0/24")?);
+        assert!(overlap("10.42.7.0/24", "10.42.0.0/16")?);
+        assert!(!overlap("10.42.0.0/16", "10.43.0.0/16")?);
+        assert!(!overlap("0.0.0.0/0", "::/0")?);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use crate::checks;
 use crate::cli::ServerArgs;
 use crate::network::Network;
 use crate::paths::Paths;
@@ -12,7 +13,9 @@ use crate::paths::Paths;
 /// Node pods' share of the cluster network.
 const NODE_PREFIX: u8 = 24;
 
-/// The bundled parts that `--disable` can leave out, and those that are named by k3s but not in this system.
+/// The bundled parts that `--disable` can leave out.
+const BUNDLED: [&str; 3] = ["coredns", "local-storage", "metrics-server"];
+/// Those that are named by k3s but not in this system.
 const NOT_BUNDLED: [&str; 4] = ["traefik", "servicelb", "helm-controller", "runtimes"];
 
 /// The meaning of a server's command line.
@@ -38,6 +41,8 @@ pub struct Settings {
     pub pause_image: String,
     /// Name and tag of the image in which the system pods run.
     pub system_image: String,
+    /// The host name, when the node's name had to be made shorter.
+    shortened: Option<String>,
 }
 
 /// What the machine adds to the flags.
@@ -65,8 +70,10 @@ impl Settings {
             .context("reading --service-cidr: a network is needed")?;
         let system_image = format!("{}:{}", crate::paths::SYSTEM_IMAGE, machine.release);
         let paths = Paths::new(&args.runtime.data_dir);
-        Ok(Settings {
-            node_name: node_name(&args, machine)?,
+        let (node_name, shortened) = node_name(&args, machine)?;
+        let settings = Settings {
+            node_name,
+            shortened,
             dns: dns(&args.cluster.cluster_dns, service)?,
             api_service: service.address(1).context("reading --service-cidr")?,
             storage: args
@@ -84,7 +91,9 @@ impl Settings {
             service_networks,
             paths,
             args,
-        })
+        };
+        checks::all(&settings)?;
+        Ok(settings)
     }
 
     /// The part of the pod networks that the first node gets.
@@ -116,15 +125,15 @@ impl Settings {
 
     /// A sentence for each flag that asks for something that is so anyway, or cannot be.
     pub fn warnings(&self) -> Vec<String> {
-        let absent = self
-            .args
-            .components
-            .disable
-            .iter()
-            .filter(|d| NOT_BUNDLED.contains(&d.as_str()));
-        let mut lines: Vec<String> = absent
-            .map(|d| format!("--disable {d}: it is not part of this system"))
-            .collect();
+        let disabled = self.args.components.disable.iter();
+        let mut lines: Vec<String> = disabled.filter_map(|name| absent(name)).collect();
+        if let Some(hostname) = &self.shortened {
+            lines.push(format!(
+                "the host name {hostname} is longer than the {MAX_NODE_NAME} characters of a node's name: the node is called {}; \
+                 set a shorter host name or --node-name before the first start to choose another",
+                self.node_name
+            ));
+        }
         if self.args.cluster.cluster_init {
             lines.push(
                 "--cluster-init has no effect: there is one server, its datastore is SQLite".into(),
@@ -134,6 +143,19 @@ impl Settings {
         lines.extend(backend.and_then(unused_backend));
         lines
     }
+}
+
+fn absent(name: &str) -> Option<String> {
+    if BUNDLED.contains(&name) {
+        return None;
+    }
+    Some(match NOT_BUNDLED.contains(&name) {
+        true => format!("--disable {name}: it is not part of this system"),
+        false => format!(
+            "--disable {name} has no effect: no bundled part is called so; valid: {}",
+            BUNDLED.join(", ")
+        ),
+    })
 }
 
 /// `none` is obeyed, and `host-gw` is what a bridge without an overlay amounts to.
@@ -172,24 +194,52 @@ fn dns(given: &[String], service: &Network) -> Result<Vec<IpAddr>> {
     given.iter().map(address).collect()
 }
 
-fn node_name(args: &ServerArgs, machine: &Machine) -> Result<String> {
-    let given = args.node.node_name.as_deref().unwrap_or(&machine.hostname);
-    let mut name = given.trim().trim_end_matches('.').to_lowercase();
-    if args.node.with_node_id {
-        name = format!("{name}-{}", machine.node_id);
-    }
+/// Longest name of a node: it is the value of the label `kubernetes.io/hostname`, too.
+const MAX_NODE_NAME: usize = 63;
+
+/// The node's name, and the host name if that had to be made shorter.
+fn node_name(args: &ServerArgs, machine: &Machine) -> Result<(String, Option<String>)> {
+    let given = args.node.node_name.as_deref();
+    let name = given
+        .unwrap_or(&machine.hostname)
+        .trim()
+        .trim_end_matches('.')
+        .to_lowercase();
+    let id = match args.node.with_node_id {
+        true => format!("-{}", machine.node_id),
+        false => String::new(),
+    };
+    let room = MAX_NODE_NAME.saturating_sub(id.len());
+    let too_long = name.len() > room;
+    let short = if too_long && given.is_none() {
+        shorter(&name, room)
+    } else {
+        name.clone()
+    };
+    let node = short + &id;
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     let edges = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    if name.len() > 253
-        || !name.chars().all(allowed)
-        || !edges(name.chars().next())
-        || !edges(name.chars().last())
+    if node.len() > MAX_NODE_NAME
+        || !node.chars().all(allowed)
+        || !edges(node.chars().next())
+        || !edges(node.chars().last())
     {
         bail!(
-            "naming the node '{name}': a name has letters, digits, '-' and '.'; set the host name or --node-name"
+            "naming the node '{node}': a name has letters, digits, '-' and '.', at most {MAX_NODE_NAME}; set the host name or \
+             --node-name"
         );
     }
-    Ok(name)
+    Ok((node, too_long.then_some(name)))
+}
+
+/// The name's beginning, and a checksum of the whole, so that two long names stay two.
+fn shorter(name: &str, room: usize) -> String {
+    // FNV-1a, 32 bits: the same for all time.
+    let sum = name.bytes().fold(0x811c_9dc5_u32, |sum, byte| {
+        (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    let beginning: String = name.chars().take(room.saturating_sub(9)).collect();
+    format!("{}-{sum:08x}", beginning.trim_end_matches(['-', '.']))
 }
 
 #[cfg(test)]
@@ -224,10 +274,10 @@ pub(crate) mod tests {
     #[test]
     fn flags_change_what_follows_from_them() -> Result<()> {
         let s = settings(
-            "--service-cidr 10.96.0.0/12 --cluster-cidr 10.0.0.0/25 --node-name N.x --with-node-id",
+            "--service-cidr 10.96.0.0/12 --cluster-cidr 10.0.0.0/24 --node-name N.x --with-node-id",
         )?;
         assert_eq!(s.dns, [IpAddr::from([10, 96, 0, 10])]);
-        assert_eq!(s.first_node_networks()[0].to_string(), "10.0.0.0/25");
+        assert_eq!(s.first_node_networks()[0].to_string(), "10.0.0.0/24");
         assert_eq!(s.node_name, "n.x-1a2b");
         assert_eq!(
             settings("--bind-address 10.0.0.5")?.api_url(),
@@ -249,6 +299,28 @@ pub(crate) mod tests {
             assert_eq!(warnings.len(), count, "{line}: {warnings:?}");
             assert!(warnings.iter().all(|w| w.contains("a bridge on the node")));
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_long_host_name_is_shortened_with_words_and_a_long_node_name_refused() -> Result<()> {
+        let named = |hostname: String, id: bool| {
+            let mut settings = settings(if id { "--with-node-id" } else { "" })?;
+            let machine = Machine {
+                hostname,
+                node_id: "1a2b3c4d".into(),
+                release: String::new(),
+            };
+            settings = Settings::new(settings.args, &machine)?;
+            anyhow::Ok((settings.node_name.clone(), settings.warnings().len()))
+        };
+        assert_eq!(named("a".repeat(63), false)?, ("a".repeat(63), 0));
+        for id in [false, true] {
+            let (one, words) = named("a".repeat(64), id)?;
+            assert_eq!((one.len() <= 63, words), (true, 1), "{one}");
+            assert_ne!(one, named(format!("{}b", "a".repeat(63)), id)?.0);
+        }
+        assert!(settings(&format!("--node-name {}", "n".repeat(64))).is_err());
         Ok(())
     }
 

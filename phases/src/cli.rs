@@ -174,6 +174,8 @@ fn verdict(collected: Collected) -> Answer {
     loaded.problems.extend(refused);
     let exposed = exposed::secrets(&loaded);
     loaded.problems.extend(exposed);
+    let kubernetes = crate::kubernetes::problems(&loaded);
+    loaded.problems.extend(kubernetes);
     let is_error = |problem: &config::Problem| problem.severity == Severity::Error;
     let text = match loaded.problems.is_empty() {
         true => "no problems found\n".to_owned(),

@@ -13,6 +13,7 @@ mod environment;
 mod execute;
 mod facts;
 mod files;
+pub mod kubernetes;
 mod phase;
 mod plan;
 mod preview;

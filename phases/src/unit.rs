@@ -18,25 +18,27 @@ pub(crate) const SECRETS: &str = "/run/k3os/k3s.env";
 
 /// The service that this configuration asks for.
 pub(crate) fn service(config: &Config, facts: &Facts, restart: bool) -> Service {
-    let mut variables = proxy::exceptions(&config.k3os);
-    if !config.k3os.token.is_empty() {
-        variables.insert(
-            "K3S_TOKEN".to_owned(),
-            config.k3os.token.reveal().to_owned(),
-        );
-    }
-    if !config.k3os.server_url.is_empty() {
-        variables.insert("K3S_URL".to_owned(), config.k3os.server_url.clone());
-    }
     Service {
         unit: text(&arguments(&config.k3os, facts)),
-        variables: Variables(variables),
+        variables: Variables(variables(&config.k3os)),
         restart,
     }
 }
 
+/// The variables that stand for keys of the configuration.
+pub(crate) fn variables(k3os: &K3os) -> BTreeMap<String, String> {
+    let mut variables = proxy::exceptions(k3os);
+    if !k3os.token.is_empty() {
+        variables.insert("K3S_TOKEN".to_owned(), k3os.token.reveal().to_owned());
+    }
+    if !k3os.server_url.is_empty() {
+        variables.insert("K3S_URL".to_owned(), k3os.server_url.clone());
+    }
+    variables
+}
+
 /// The arguments of `k3s`: the user's as they are, after a role if they name none, then labels and taints.
-fn arguments(k3os: &K3os, facts: &Facts) -> Vec<String> {
+pub(crate) fn arguments(k3os: &K3os, facts: &Facts) -> Vec<String> {
     let mut arguments = Vec::new();
     let users = config::arguments::split(&k3os.k3s_args);
     if users.first().is_none_or(|first| first.starts_with('-')) {

@@ -304,6 +304,25 @@ fn unknown_key(known: &Command, entry: &config_file::Entry) -> String {
     )
 }
 
+/// An error of this module as one sentence, without clap's lines on usage.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let help = error
+        .downcast_ref::<clap::Error>()
+        .is_some_and(|error| !error.use_stderr());
+    if help {
+        return "--help prints the options and starts nothing".into();
+    }
+    let text = format!("{error:#}");
+    let paragraphs = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:"));
+    let kept =
+        paragraphs.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let line = kept.collect::<Vec<_>>().join("; ");
+    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+}
+
 fn refuse_unsupported(matches: &ArgMatches) -> Result<()> {
     match unsupported::refusals(matches).as_slice() {
         [] => Ok(()),

@@ -120,26 +120,37 @@ fn admin_kubeconfig(settings: &Settings, url: &str) -> Result<()> {
         content,
         listener.write_kubeconfig_mode,
     )?;
-    match &listener.write_kubeconfig_group {
-        Some(group) => set_group(&listener.write_kubeconfig, group),
+    match kubeconfig_group(settings)? {
+        Some(group) => nix::unistd::chown(&listener.write_kubeconfig, None, Some(group))
+            .with_context(|| {
+                let path = listener.write_kubeconfig.display();
+                format!("changing the group of {path}")
+            }),
         None => Ok(()),
     }
 }
 
-fn set_group(path: &Path, name: &str) -> Result<()> {
-    let group = nix::unistd::Group::from_name(name)?
-        .with_context(|| format!("finding the group '{name}'"))?;
-    nix::unistd::chown(path, None, Some(group.gid))
-        .with_context(|| format!("changing the group of {}", path.display()))
+/// The group of the administrator's kubeconfig.
+pub fn kubeconfig_group(settings: &Settings) -> Result<Option<nix::unistd::Gid>> {
+    let Some(name) = &settings.args.listener.write_kubeconfig_group else {
+        return Ok(None);
+    };
+    let group = nix::unistd::Group::from_name(name)?;
+    let group = group
+        .with_context(|| format!("reading --write-kubeconfig-group: unknown group '{name}'"))?;
+    Ok(Some(group.gid))
+}
+
+/// The content of `--token-file`.
+pub fn read_token_file(settings: &Settings) -> Result<Option<String>> {
+    let file = settings.args.cluster.token_file.as_ref();
+    file.map(|file| read(file).context("reading --token-file"))
+        .transpose()
 }
 
 fn token(settings: &Settings) -> Result<Option<&'static str>> {
     let cluster = &settings.args.cluster;
-    let from_file = cluster
-        .token_file
-        .as_ref()
-        .map(|file| read(file))
-        .transpose()?;
+    let from_file = read_token_file(settings)?;
     let given = cluster.token.as_deref().or(from_file.as_deref());
     let (secret, origin) = token::ensure(&settings.paths, given)?;
     let ca = read(&settings.paths.tls("server-ca.crt"))?;
@@ -155,7 +166,9 @@ fn token(settings: &Settings) -> Result<Option<&'static str>> {
 /// containerd's configuration, registries included.
 pub fn containerd(settings: &Settings) -> Result<()> {
     let paths = &settings.paths;
-    let registries = registries(&settings.args.runtime.private_registry);
+    let registries = registries(&settings.args.runtime.private_registry, |words| {
+        println!("k3s: warning: {words}");
+    });
     let content = components::containerd_config(settings) + &registries.credentials();
     durable::write_own(&paths.agent(CONTAINERD_CONFIG), content, 0o600)?;
     let directory = paths.agent("etc/containerd/certs.d");
@@ -171,21 +184,18 @@ pub fn containerd(settings: &Settings) -> Result<()> {
 }
 
 /// What is wrong with the file keeps nobody from starting: it is said, and the rest applies.
-fn registries(file: &Path) -> Registries {
+pub fn registries(file: &Path, say: impl Fn(&str)) -> Registries {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => {
-            println!(
-                "k3s: warning: {}: {error}; no mirrors are used",
-                file.display()
-            );
+            say(&format!("{}: {error}; no mirrors are used", file.display()));
             String::new()
         }
     };
     let registries = Registries::read(&text);
     for problem in registries.problems() {
-        println!("k3s: warning: {}: {problem}", file.display());
+        say(&format!("{}: {problem}", file.display()));
     }
     registries
 }

@@ -1,6 +1,7 @@
 //! `k3s server`: from flags to a Ready node, and what keeps it so.
 
 mod address;
+mod dry_run;
 mod endpoints;
 mod files;
 mod gateway;
@@ -28,10 +29,15 @@ use node::Node;
 /// Bad flags, and whatever keeps the server from being set up. What fails later is tried again.
 pub fn run(argv: &[OsString]) -> Result<()> {
     let parsed = cli::parse("server", argv, &cli::Around::machine())?;
-    redirect_output(&parsed.args)?;
+    if !parsed.args.runtime.dry_run {
+        redirect_output(&parsed.args)?;
+    }
     let settings = Settings::new(parsed.args, &machine()?)?;
     for warning in parsed.warnings.iter().chain(&settings.warnings()) {
         eprintln!("k3s: warning: {warning}");
+    }
+    if settings.args.runtime.dry_run {
+        return dry_run::run(&settings);
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn secrets_on_the_command_line_are_reported_and_do_not_fail() {
         let cmdline = "k3os.token=geheim k3os.password=geheim k3os.wifi[0].name=w k3os.wifi[0].passphrase=geheim123 \
-                       k3os.k3s_args=server k3os.k3s_args=--agent-token=geheim hostname=h";
+                       k3os.k3s_args=server k3os.k3s_args=--token=geheim hostname=h";
         let answer = validate(Path::new("/nonexistent"), cmdline);
         let told: Vec<_> = answer.text.lines().collect();
         assert_eq!((told.len(), answer.code), (4, 0), "{told:#?}");
