@@ -43,6 +43,15 @@ pub trait Http {
     fn send(&self, request: &Request) -> Result<Response>;
 }
 
+/// Asks at the address by IPv4, and where nobody answers there, at the one by IPv6: a machine may have no other.
+pub(crate) fn at_either<T>(
+    roots: [&'static str; 2],
+    read: impl Fn(&'static str) -> Result<T>,
+) -> Result<T> {
+    let [v4, v6] = roots;
+    read(v4).or_else(|error| read(v6).map_err(|_| error))
+}
+
 /// A service, with the header lines that each request to it needs.
 pub(crate) struct Service<'a> {
     http: &'a dyn Http,

@@ -3,13 +3,20 @@
 use anyhow::Result;
 
 use crate::Metadata;
-use crate::http::{Http, Service};
+use crate::http::{Http, Service, at_either};
 
-const ROOT: &str = "http://169.254.169.254/latest";
+const ROOTS: [&str; 2] = [
+    "http://169.254.169.254/latest",
+    "http://[fd00:ec2::254]/latest",
+];
 
 pub(super) fn read(http: &dyn Http) -> Result<Option<Metadata>> {
-    let session = Service::new(http, ROOT).header("X-aws-ec2-metadata-token-ttl-seconds", "300");
-    let mut service = Service::new(http, ROOT);
+    at_either(ROOTS, |root| read_at(root, http))
+}
+
+fn read_at(root: &'static str, http: &dyn Http) -> Result<Option<Metadata>> {
+    let session = Service::new(http, root).header("X-aws-ec2-metadata-token-ttl-seconds", "300");
+    let mut service = Service::new(http, root);
     if let Some(token) = session.put("/api/token")? {
         let token = String::from_utf8_lossy(&token).trim().to_owned();
         service = service.header("X-aws-ec2-metadata-token", token);

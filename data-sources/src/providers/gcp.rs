@@ -6,12 +6,20 @@ use anyhow::Result;
 use serde_json::Value as Json;
 
 use crate::Metadata;
-use crate::http::{Http, Service};
+use crate::http::{Http, Service, at_either};
+
+/// By its addresses: its name is in no name server but Google's.
+const ROOTS: [&str; 2] = [
+    "http://169.254.169.254/computeMetadata/v1",
+    "http://[fd20:ce::254]/computeMetadata/v1",
+];
 
 pub(super) fn read(http: &dyn Http) -> Result<Option<Metadata>> {
-    // By its address: its name is in no name server but Google's.
-    let service = Service::new(http, "http://169.254.169.254/computeMetadata/v1")
-        .header("Metadata-Flavor", "Google");
+    at_either(ROOTS, |root| read_at(root, http))
+}
+
+fn read_at(root: &'static str, http: &dyn Http) -> Result<Option<Metadata>> {
+    let service = Service::new(http, root).header("Metadata-Flavor", "Google");
     let Some(name) = service.text("/instance/hostname")? else {
         return Ok(None);
     };

@@ -4,10 +4,16 @@ use anyhow::Result;
 
 use super::string;
 use crate::Metadata;
-use crate::http::{Http, Service};
+use crate::http::{Http, Service, at_either};
+
+const ROOTS: [&str; 2] = ["http://169.254.42.42", "http://[fd00:42::42]"];
 
 pub(super) fn read(http: &dyn Http) -> Result<Option<Metadata>> {
-    let service = Service::new(http, "http://169.254.42.42");
+    at_either(ROOTS, |root| read_at(root, http))
+}
+
+fn read_at(root: &'static str, http: &dyn Http) -> Result<Option<Metadata>> {
+    let service = Service::new(http, root);
     let Some(json) = service.json("/conf?format=json")? else {
         return Ok(None);
     };

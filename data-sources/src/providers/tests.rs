@@ -75,6 +75,27 @@ impl Http for Canned {
     }
 }
 
+/// A network without IPv4: nobody is reached at its addresses, and at those of IPv6 what the replies of IPv4 say.
+struct OnlyV6(Canned);
+
+impl Http for OnlyV6 {
+    fn send(&self, request: &Request) -> Result<Response> {
+        const V6: [(&str, &str); 3] = [
+            ("[fd00:ec2::254]", "169.254.169.254"),
+            ("[fd20:ce::254]", "169.254.169.254"),
+            ("[fd00:42::42]", "169.254.42.42"),
+        ];
+        let Some((v6, v4)) = V6.iter().find(|(v6, _)| request.url.contains(v6)) else {
+            bail!("asking {}: no route to host", request.url);
+        };
+        let url = request.url.replace(v6, v4);
+        self.0.send(&Request {
+            url,
+            ..request.clone()
+        })
+    }
+}
+
 struct NoMedia;
 
 impl Media for NoMedia {
@@ -105,6 +126,25 @@ fn summary(metadata: Metadata) -> (String, Option<String>, Vec<String>, Option<S
         metadata.keys,
         userdata,
     )
+}
+
+#[test]
+fn services_with_an_address_by_ipv6_are_reached_by_it() {
+    for (name, replies) in [
+        ("aws", include_str!("../../tests/replies/aws.txt")),
+        ("gcp", include_str!("../../tests/replies/gcp.txt")),
+        ("scaleway", include_str!("../../tests/replies/scaleway.txt")),
+    ] {
+        let http = OnlyV6(Canned::new(replies));
+        let provider = provider(name, &http, &NoMedia).expect("a provider");
+        let found = provider.look().expect(name).expect(name);
+        assert!(found.userdata.is_some(), "{name}");
+    }
+    // What is told is what happened by IPv4, which nearly everybody has.
+    let http = OnlyV6(Canned::new(""));
+    let provider = provider("hetzner", &http, &NoMedia).expect("a provider");
+    let error = provider.look().expect_err("nobody answers").to_string();
+    assert!(error.contains("169.254.169.254"), "{error}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod status;
 mod sysctl_files;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::rc::Rc;
@@ -81,10 +82,11 @@ fn prepare(cmdline: &str, mode: &str) {
             .for_each(|name| console::line(&format!("  found by the data source {name}")));
         Ok(())
     });
+    let mut told = BTreeSet::new();
     for phase in [Phase::Initrd, Phase::Boot] {
         steps.optional(
             &format!("applying the configuration, phase {phase}"),
-            || apply(phase, cmdline),
+            || apply(phase, cmdline, &mut told),
         );
     }
     steps.optional("choosing consoles for logins", || {
@@ -95,10 +97,20 @@ fn prepare(cmdline: &str, mode: &str) {
     });
 }
 
-/// Applies a phase. What is wrong with it is told line by line; the rest of it was applied.
-fn apply(phase: Phase, cmdline: &str) -> Result<()> {
-    let summary = phases::run(phase, Path::new("/"), cmdline, &Machine, &mut tell);
-    let failures = summary.failed + summary.errors;
+/// Applies a phase. What is wrong with it is told line by line, and what an earlier phase told of the sources not again; the
+/// rest of it was applied.
+fn apply(phase: Phase, cmdline: &str, told: &mut BTreeSet<String>) -> Result<()> {
+    let mut errors = 0;
+    let summary = phases::run(phase, Path::new("/"), cmdline, &Machine, &mut |event| {
+        if let phases::Event::Problem(problem) = &event {
+            if !told.insert(problem.to_string()) {
+                return;
+            }
+            errors += usize::from(problem.severity == config::Severity::Error);
+        }
+        tell(event);
+    });
+    let failures = summary.failed + errors;
     ensure!(
         failures == 0,
         "{failures} of its parts do not apply (see above)"

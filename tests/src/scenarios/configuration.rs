@@ -34,7 +34,8 @@ fn boot(lab: &mut Lab) -> Result<()> {
         .var("lib/rancher/k3os/config.d/20-broken.yaml", BROKEN)?
         .var(
             "lib/rancher/k3os/config.d/30-key.yaml",
-            &format!("ssh_authorized_keys:\n- {key}\n"),
+            // Several keys in one text, as people paste them.
+            &format!("ssh_authorized_keys:\n- |\n  ssh-ed25519 AAAA other\n  {key}\n"),
         )?
         .into_disk(&lab.dir.join("disk"), 4096)?;
     let spec = lab.spec(lab.setup.artifacts.direct())?.disk(&disk.path);

@@ -17,6 +17,7 @@ pub fn scenario() -> Scenario {
     Scenario::sample("userdata")
         .gate("the_keys_of_a_cd_let_in", boot_with_yaml)
         .check("its_configuration_applies_from_the_first_phase_on", yaml)
+        .check("keys_of_cloud_init_are_taken_or_named_once", cloud_init)
         .check("explain_names_the_cd_s_userdata", explain)
         .check("secrets_of_userdata_are_root_s", private)
         .gate("ready_by_the_name_on_the_cd", |lab| {
@@ -36,8 +37,12 @@ fn boot_with_yaml(lab: &mut Lab) -> Result<()> {
         .system_config("hostname: from-the-disk\n")?
         .into_disk(&lab.dir.join("disk"), 4096)?;
     lab.disk = Some(disk);
-    let userdata = "#cloud-config\nwrite_files:\n- path: /etc/from-cd\n  content: yes\n\
-                    boot_cmd: ['hostname > /run/boot-name']\nrun_cmd: ['echo ran > /run/from-cd']\n\
+    // A file for cloud-init, with an sshd_config that names neither host keys nor where keys lie.
+    let userdata = "#cloud-config\npackage_update: true\nusers: [default]\ntimezone: Asia/Tokyo\n\
+                    write_files:\n- path: /etc/from-cd\n  content: yes\n\
+                    - path: /etc/ssh/sshd_config\n  content: |\n    AuthorizedKeysFile none\n\
+                    bootcmd: ['hostname > /run/boot-name']\n\
+                    runcmd:\n- [sh, -c, 'echo ran > /run/from-cd']\n\
                     k3os: {token: cd-token, labels: {test.k3os.io/from: cd}}\n";
     boot(
         lab,
@@ -70,6 +75,22 @@ fn yaml(lab: &mut Lab) -> Result<()> {
         "yescdrom",
     )?;
     guest.wait_root("grep -x ran /run/from-cd", SOON).map(drop)
+}
+
+/// The login itself shows that sshd needs nothing of the file that took its configuration's place.
+fn cloud_init(lab: &mut Lab) -> Result<()> {
+    let guest = lab.guest()?;
+    expect(
+        &guest,
+        "date +%Z; cat /etc/ssh/sshd_config",
+        "JST\nAuthorizedKeysFile none",
+    )?;
+    let said = guest.root("k3os config validate")?;
+    ensure!(
+        said.lines().count() == 1 && said.contains("without a meaning here: package_update, users"),
+        "validating a file for cloud-init: it says\n{said}"
+    );
+    Ok(())
 }
 
 fn explain(lab: &mut Lab) -> Result<()> {
@@ -109,7 +130,8 @@ fn boot_with_script(lab: &mut Lab) -> Result<()> {
     boot(
         lab,
         "script",
-        "#!/bin/bash\necho \"$BASH_VERSION\" > /run/from-script\n",
+        // As Windows writes it.
+        "\r\n#!/bin/bash\r\necho \"$BASH_VERSION\" > /run/from-script\r\n",
         "instance-id: i-1\n",
     )
 }
