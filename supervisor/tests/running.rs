@@ -614,8 +614,12 @@ fn a_main_process_that_somebody_else_collects_is_seen_to_end() {
 #[test]
 fn strangers_messages_and_lingering_descriptors_hold_up_nobody() {
     let mut machine = Machine::new(&[("goal.target", "[Unit]\n")]);
+    machine.debug = true;
     machine.boot("goal.target");
-    let attack = attacks::notifications(&machine.directory.path().join("run/notify.sock"));
+    let socket = machine.directory.path().join("run/notify.sock");
+    machine.ask(r#"{"op":"hang","ms":900}"#);
+    let attack = attacks::lingering(&socket);
+    attacks::flood(&socket);
     for _ in 0..10 {
         machine.ask(r#"{"op":"list"}"#);
     }

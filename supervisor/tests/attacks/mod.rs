@@ -14,18 +14,29 @@ const LINGERING: (usize, i32) = (50, 20);
 /// How many messages are sent.
 const FLOOD: usize = 2_000;
 
-/// Sends descriptors whose close takes long, then a flood. Returns the other ends: while they live, the close lingers.
-pub fn notifications(socket: &Path) -> Vec<TcpStream> {
+/// Sends descriptors whose close takes long, in one message. To be called while the receiver does not receive: its
+/// descriptors must be the last ones. Returns the other ends: while they live, the close lingers.
+pub fn lingering(socket: &Path) -> Vec<TcpStream> {
     let sender = UnixDatagram::unbound().unwrap();
     sender.connect(socket).unwrap();
-    let others = (0..LINGERING.0).map(|_| send_lingering(&sender)).collect();
-    for _ in 0..FLOOD {
-        sender.send(b"STATUS=flood").unwrap();
-    }
+    let (sent, others): (Vec<_>, Vec<_>) = (0..LINGERING.0).map(|_| lingering_pair()).unzip();
+    let descriptors: Vec<_> = sent.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&descriptors)];
+    let parts = [IoSlice::new(b"X=1")];
+    sendmsg::<()>(sender.as_raw_fd(), &parts, &rights, MsgFlags::empty(), None).unwrap();
     others
 }
 
-fn send_lingering(sender: &UnixDatagram) -> TcpStream {
+/// Sends many messages of a process that is of no unit.
+pub fn flood(socket: &Path) {
+    let sender = UnixDatagram::unbound().unwrap();
+    sender.connect(socket).unwrap();
+    for _ in 0..FLOOD {
+        sender.send(b"STATUS=flood").unwrap();
+    }
+}
+
+fn lingering_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut sending = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (receiving, _) = listener.accept().unwrap();
@@ -37,9 +48,5 @@ fn send_lingering(sender: &UnixDatagram) -> TcpStream {
         l_linger: LINGERING.1,
     };
     setsockopt(&sending, sockopt::Linger, &linger).unwrap();
-    let descriptors = [sending.as_raw_fd()];
-    let rights = [ControlMessage::ScmRights(&descriptors)];
-    let parts = [IoSlice::new(b"X=1")];
-    sendmsg::<()>(sender.as_raw_fd(), &parts, &rights, MsgFlags::empty(), None).unwrap();
-    receiving
+    (sending, receiving)
 }
