@@ -94,7 +94,10 @@ fn text(arguments: &[String]) -> String {
          TimeoutStartSec=0\n\
          LimitNOFILE=1048576\n\
          LimitNPROC=infinity\n\
-         LimitCORE=infinity\n\
+         # Pods inherit it: no core files fill the disk, who wants one raises it.\n\
+         LimitCORE=0:infinity\n\
+         # containerd and the servers inherit it; pods get their own from the kubelet.\n\
+         OOMScoreAdjust=-999\n\
          TasksMax=infinity\n\
          # Before anything is stopped: pods end as their grace periods say.\n\
          X-K3OS-ShutdownSignal=SIGUSR1\n\

@@ -629,3 +629,32 @@ fn strangers_messages_and_lingering_descriptors_hold_up_nobody() {
     drop(attack);
     machine.end();
 }
+
+/// A FIFO that nobody reads stands still as a frozen disk does.
+#[test]
+fn a_disk_of_logs_that_stands_still_holds_up_neither_services_nor_the_end() {
+    let mut machine = Machine::new(&[
+        ("goal.target", "[Unit]\nWants=talks.service"),
+        (
+            "talks.service",
+            "[Service]\nExecStart=sh -c 'while :; do echo a line; sleep 0.01; done'",
+        ),
+    ]);
+    let logs = machine.directory.path().join("log");
+    std::fs::create_dir(&logs).unwrap();
+    let log = logs.join("talks.service.log");
+    nix::unistd::mkfifo(&log, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    machine.boot("goal.target");
+    machine.until("it has talked", |it| {
+        (it.show("talks.service").lines.len() >= 20).then_some(())
+    });
+    machine.until("the console says it", |it| {
+        it.read("console")
+            .contains("has not answered for 5 s")
+            .then_some(())
+    });
+    machine.check_turns();
+    let start = std::time::Instant::now();
+    machine.end();
+    assert!(start.elapsed() < std::time::Duration::from_secs(10));
+}

@@ -230,19 +230,12 @@ impl Supervisor {
     /// Takes what a service has written into its log.
     pub(super) fn drain(&mut self, unit: &str) {
         let stamp = stamp::now();
-        let problem = self.services.get_mut(unit).and_then(|runtime| {
-            let drained = runtime.drain(&stamp);
-            let has_ended =
-                runtime.service.main_pid.is_none() && runtime.service.control_pid.is_none();
-            let flushed = if has_ended {
-                runtime.log.flush(&stamp)
-            } else {
-                None
-            };
-            drained.or(flushed)
-        });
-        if let Some(problem) = problem {
-            self.tell(&problem);
+        let Some(runtime) = self.services.get_mut(unit) else {
+            return;
+        };
+        runtime.drain(&stamp);
+        if runtime.service.main_pid.is_none() && runtime.service.control_pid.is_none() {
+            runtime.log.flush(&stamp);
         }
     }
 }

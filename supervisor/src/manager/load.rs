@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Supervisor;
 use super::runtime::Runtime;
+use crate::log::Log;
 use crate::plan;
 use crate::unit::Unit;
 use crate::unit::name::Name;
@@ -51,7 +52,8 @@ impl Supervisor {
                 Some(runtime) => runtime.service.settings = unit.service.clone(),
                 None => {
                     let cgroups = self.options.cgroup_root.as_deref();
-                    let runtime = Runtime::new(&unit, &self.options.log_dir, cgroups);
+                    let log = Log::new(&self.options.log_dir, &unit.name, self.writer.clone());
+                    let runtime = Runtime::new(&unit, log, cgroups);
                     self.services.insert(unit.name.clone(), runtime);
                 }
             }

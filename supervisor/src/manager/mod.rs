@@ -31,6 +31,7 @@ use system::power_key::PowerKeys;
 use system::signals::SignalFd;
 
 use crate::log::stamp;
+use crate::log::writer::Writer;
 use crate::options::{End, Options};
 use crate::plan::Units;
 use crate::readiness::dbus::Bus;
@@ -60,6 +61,7 @@ pub struct Supervisor {
     processes: BTreeMap<i32, String>,
     told: BTreeSet<Warning>,
     null: Option<File>,
+    writer: Writer,
     signals: Option<SignalFd>,
     notify: Option<NotifySocket>,
     control: Option<Control>,
@@ -93,6 +95,7 @@ impl Supervisor {
             processes: BTreeMap::new(),
             told: BTreeSet::new(),
             null: None,
+            writer: Writer::default(),
             signals: None,
             notify: None,
             control: None,
@@ -145,6 +148,7 @@ impl Supervisor {
         }
         let signals = SignalFd::open(&signals::all());
         self.signals = self.opened("signals", signals);
+        self.writer = Writer::start();
         let null = File::options().read(true).write(true).open("/dev/null");
         self.null = self.opened("/dev/null", null);
         let notify = NotifySocket::bind(&self.notify_path());
@@ -205,12 +209,8 @@ impl Supervisor {
 
     /// A line of our own in a unit's log.
     fn note(&mut self, unit: &str, line: &str) {
-        let problem = self
-            .services
-            .get_mut(unit)
-            .and_then(|it| it.log.say(line, &stamp::now()));
-        if let Some(problem) = problem {
-            self.tell(&problem);
+        if let Some(runtime) = self.services.get_mut(unit) {
+            runtime.log.say(line, &stamp::now());
         }
     }
 }

@@ -62,6 +62,9 @@ impl Supervisor {
         self.options.sources.iter_mut().for_each(|it| it.take());
         self.tick();
         self.serve_control();
+        for line in self.writer.take_news() {
+            self.tell(&line);
+        }
     }
 
     /// Everything to poll; the units at the end are those of the last descriptors, in their order.

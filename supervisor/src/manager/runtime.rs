@@ -56,10 +56,10 @@ pub struct Runtime {
 
 impl Runtime {
     /// For a unit that does not run.
-    pub fn new(unit: &Unit, log_dir: &Path, cgroup_root: Option<&Path>) -> Self {
+    pub fn new(unit: &Unit, log: Log, cgroup_root: Option<&Path>) -> Self {
         Self {
             service: Service::new(unit),
-            log: Log::new(log_dir, &unit.name),
+            log,
             pipe: None,
             starting: Vec::new(),
             main: None,
@@ -87,10 +87,11 @@ impl Runtime {
         }
     }
 
-    /// Moves waiting output into the log. Returns what is wrong with the log, once.
-    pub fn drain(&mut self, stamp: &str) -> Option<String> {
-        let (reading, _) = self.pipe.as_mut()?;
-        let mut problem = None;
+    /// Moves waiting output into the log.
+    pub fn drain(&mut self, stamp: &str) {
+        let Some((reading, _)) = &mut self.pipe else {
+            return;
+        };
         let mut buffer = [0u8; 8192];
         let mut taken = 0;
         while taken < MOST_AT_ONCE {
@@ -99,11 +100,10 @@ impl Runtime {
                 Ok(length) => {
                     taken += length;
                     let bytes = buffer.get(..length).unwrap_or_default();
-                    problem = self.log.feed(bytes, stamp).or(problem);
+                    self.log.feed(bytes, stamp);
                 }
             }
         }
-        problem
     }
 
     /// Whether any process of it is left.

@@ -1,5 +1,7 @@
 //! The end: a signal to services that need time, then all stop in reverse order, then what is left.
 
+use std::time::Duration;
+
 use nix::libc::{SIGCONT, SIGKILL, SIGTERM};
 use system::power::uptime_ms;
 
@@ -12,6 +14,9 @@ const MOST_FOR_STOP: u64 = 120_000;
 
 /// How long processes outside of services may take after SIGTERM, and after SIGKILL, in milliseconds.
 const MOST_FOR_REST: u64 = 3_000;
+
+/// How long the last lines of the logs may take: their disk may stand still.
+const MOST_FOR_LOGS: Duration = Duration::from_secs(2);
 
 /// How often it is looked whether they are gone, in milliseconds.
 const LOOK_INTERVAL: u64 = 20;
@@ -180,6 +185,7 @@ impl Supervisor {
 
     fn finish_end(&mut self) {
         self.drain_all();
+        self.writer.finish(MOST_FOR_LOGS);
         self.ended = self.ending.as_ref().map(|ending| ending.end);
     }
 }

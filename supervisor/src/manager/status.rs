@@ -100,7 +100,7 @@ fn add_details(status: &mut UnitStatus, runtime: &Runtime) {
     let processes = runtime.processes().into_iter().take(MOST_PROCESSES);
     status.processes = processes.map(|pid| (pid, command_line(pid))).collect();
     status.lines = runtime.log.last_lines().map(str::to_owned).collect();
-    status.log_error = runtime.log.error().map(str::to_owned);
+    status.log_error = runtime.log.error();
 }
 
 fn command_line(pid: i32) -> String {

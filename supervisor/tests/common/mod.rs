@@ -139,8 +139,16 @@ impl Machine {
         fs::read_to_string(self.directory.path().join(file)).unwrap_or_default()
     }
 
+    /// A unit's log file, when all that the supervisor has of it is written.
     pub fn log(&self, unit: &str) -> String {
-        self.read(&format!("log/{unit}.log"))
+        let file = format!("log/{unit}.log");
+        if self.child.is_none() {
+            return self.read(&file);
+        }
+        let last = self.show(unit).lines.pop().unwrap_or_default();
+        self.until("the log is written", |it| {
+            Some(it.read(&file)).filter(|text| text.contains(&last))
+        })
     }
 
     pub fn events(&self) -> Vec<Event> {
