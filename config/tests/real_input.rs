@@ -243,3 +243,36 @@ fn a_later_source_ends_the_doubt() {
     let (bad, good) = ("k3os: {k3s_args: [{a: b}]}", "k3os: {k3s_args: [server]}");
     assert_eq!((sources([bad, good]), sources([good, bad])), (0, 1));
 }
+
+/// What the machine could not do is refused before it tries.
+#[test]
+fn what_the_machine_cannot_do_is_told() {
+    const CANNOT: [&str; 6] = [
+        "write_files: [{path: /etc/x/}]",
+        "k3os: {sysctls: {vm..swappiness: 1}}",
+        "k3os: {sysctls: {/net/ipv4/../x: 1}}",
+        "k3os: {sysctls: {\"vm.swap piness\": 1}}",
+        "k3os: {modules: [nvme_tcp.ko]}",
+        "k3os: {timezone: Europe/../../etc/shadow}",
+    ];
+    for text in CANNOT {
+        let (_, told) = file(text);
+        assert!(
+            told.iter().any(|line| line.contains(": error: ")),
+            "{text} {told:#?}"
+        );
+    }
+    const CAN: [&str; 8] = [
+        "write_files: [{path: /usr/local/bin/tool}]",
+        "write_files: [{path: /k3os/data/x}]",
+        "k3os: {sysctls: {vm.swappiness: 1}}",
+        "k3os: {sysctls: {net/ipv4/conf/eth0.100/forwarding: 1}}",
+        "k3os: {sysctls: {net.ipv4.conf.eth0/100.forwarding: 1}}",
+        "k3os: {sysctls: {/vm/swappiness: 1}}",
+        "k3os: {modules: [nvme-tcp, 'br_netfilter']}",
+        "k3os: {timezone: America/Argentina/Buenos_Aires}",
+    ];
+    for text in CAN {
+        assert_eq!(file(text).1, Vec::<String>::new(), "{text}");
+    }
+}

@@ -19,7 +19,7 @@ const MAX_UNPACKED: u64 = 64 << 20;
 /// When the content is not packed as the entry says, or the path or mode is none.
 pub(crate) fn file(entry: &config::File) -> Result<step::File> {
     Ok(step::File {
-        path: absolute(&entry.path)?,
+        path: writable(absolute(&entry.path)?)?,
         content: config::Content(unpack(&entry.encoding, &entry.content.0)?),
         mode: mode(&entry.permissions)?,
         owner: entry.owner.clone(),
@@ -43,6 +43,31 @@ fn absolute(path: &str) -> Result<PathBuf> {
     Ok(absolute)
 }
 
+/// Where files can be written: not in /usr and what links into it, nor in the kernel's own file systems, which have other keys.
+fn writable(path: PathBuf) -> Result<PathBuf> {
+    const READ_ONLY: [&str; 5] = ["/usr", "/bin", "/sbin", "/lib", "/lib64"];
+    let is_in = |directory: &&str| path.starts_with(directory);
+    if READ_ONLY.iter().any(is_in) && !path.starts_with("/usr/local") {
+        bail!(
+            "{} lies in the read-only part of the system; valid: below /usr/local, /etc, /opt, /var, /home and the like",
+            path.display()
+        );
+    }
+    if path.starts_with("/proc/sys") {
+        bail!(
+            "{} is a kernel setting; it belongs in k3os.sysctls",
+            path.display()
+        );
+    }
+    if is_in(&"/proc") || is_in(&"/sys") {
+        bail!(
+            "{} is the kernel's; write to it by a command of boot_cmd",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
 fn mode(permissions: &str) -> Result<u32> {
     if permissions.is_empty() {
         return Ok(0o644);
@@ -63,6 +88,8 @@ fn unpack(encoding: &str, content: &[u8]) -> Result<Vec<u8>> {
         bytes = match packing {
             "b64" | "base64" => decode_base64(&bytes)?,
             "gz" | "gzip" => gunzip(&bytes)?,
+            // cloud-init's name for none.
+            "text/plain" => bytes,
             other => bail!("the encoding {other} is not known"),
         };
     }
@@ -173,6 +200,33 @@ mod tests {
         assert!(unpack("b64", b"a!").is_err());
         assert!(unpack("gz", b"plain").is_err());
         assert!(unpack("zip", b"plain").is_err());
+    }
+
+    #[test]
+    fn files_that_cannot_be_written_are_refused_and_cloud_init_s_plain_text_is_taken() {
+        let entry = |path: &str| config::File {
+            path: path.into(),
+            encoding: "text/plain".into(),
+            content: config::Content(b"x".to_vec()),
+            ..config::File::default()
+        };
+        for path in [
+            "/usr/bin/tool",
+            "//bin/./tool",
+            "usr/lib/x",
+            "/proc/sys/vm/swappiness",
+            "/sys/block/sda",
+        ] {
+            assert!(file(&entry(path)).is_err(), "{path}");
+        }
+        for path in [
+            "/usr/local/bin/tool",
+            "/library/x",
+            "/etc/x",
+            "/k3os/data/x",
+        ] {
+            assert_eq!(file(&entry(path)).expect(path).content.0, b"x");
+        }
     }
 
     #[test]

@@ -109,17 +109,24 @@ pub fn module(_: &str, value: &str) -> Result<(), Complaint> {
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "_-.:*,".contains(c));
-    require(fits, format!("{name:?} is not the name of a kernel module"))
+    require(
+        fits && !name.contains(".ko"),
+        format!("{name:?} is not the name of a kernel module, such as nvme_tcp"),
+    )
 }
 
 /// A path below /proc/sys with dots or slashes.
 pub fn sysctl(name: &str, value: &str) -> Result<(), Complaint> {
     one_line("", value)?;
-    let climbs = name.split('/').any(|part| part == "..");
-    let fits = !name.is_empty() && !name.contains(char::is_whitespace) && !climbs;
+    let is_part = |part: &str| {
+        let is_fit = |c: char| c.is_ascii_graphic();
+        !part.is_empty() && part != ".." && part.chars().all(is_fit)
+    };
+    let path = name.trim_start_matches('/');
+    let fits = path.split('/').all(is_part) && !path.contains("..");
     require(
-        fits,
-        format!("{name:?} is not the name of a kernel setting"),
+        fits && !path.starts_with('.') && !path.ends_with('.'),
+        format!("{name:?} is not the name of a kernel setting, such as vm.swappiness"),
     )
 }
 
