@@ -54,7 +54,8 @@ fn boot(steps: &mut Steps) -> Result<Infallible, StepFailure> {
         let source = Source::of(&switches)?;
         Ok((switches, wanted, source))
     })?;
-    let (listener, mut loader) = steps.required("loading drivers", load_drivers)?;
+    let (listener, mut loader) =
+        steps.required("loading drivers", || load_drivers(&switches.modules))?;
     let found = steps.required("finding the medium and the state partition", || {
         let hints = volumes::Hints {
             taken_over: switches.takeover.as_deref(),
@@ -123,10 +124,10 @@ fn prepare_state(
 
 /// Loads the drivers of all devices that are there, and listens for those that come. Drivers that fail are told but
 /// do not end the boot: the disk may need none of them.
-fn load_drivers() -> Result<(Listener, Loader)> {
+fn load_drivers(wanted: &[String]) -> Result<(Listener, Loader)> {
     let listener = Listener::open()?;
     let mut loader = Loader::for_running_kernel()?;
-    load_wanted_modules(&mut loader)?;
+    load_wanted_modules(wanted, &mut loader);
     // Beside the drivers: most of a driver's time is spent waiting for its device.
     thread::scope(|scope| {
         scope.spawn(load_root_modules);
@@ -137,12 +138,11 @@ fn load_drivers() -> Result<(Listener, Loader)> {
 
 /// Those of the command line come first, so that their parameters count. What the initrd does not have, or the kernel
 /// refuses, is told by the initrd phase of the configuration, which tries again with all of the system's modules.
-fn load_wanted_modules(loader: &mut Loader) -> Result<()> {
-    for module in BootSwitches::from_cmdline(&power::kernel_cmdline()?).modules {
+fn load_wanted_modules(wanted: &[String], loader: &mut Loader) {
+    for module in wanted {
         let (name, parameters) = module.trim().split_once(' ').unwrap_or((module.trim(), ""));
         let _ = loader.load(name, parameters);
     }
-    Ok(())
 }
 
 fn load_root_modules() {
