@@ -96,6 +96,25 @@ pub fn addresses() -> Vec<Address> {
         .collect()
 }
 
+/// The same addresses, each with the length of its network's prefix.
+pub fn networks() -> Vec<(Address, u8)> {
+    let Ok(interfaces) = getifaddrs() else {
+        return Vec::new();
+    };
+    let network = |entry: nix::ifaddrs::InterfaceAddress| {
+        let (storage, mask) = (entry.address?, entry.netmask?);
+        let v4 = storage.as_sockaddr_in().zip(mask.as_sockaddr_in());
+        let v4 = v4.map(|(a, m)| (IpAddr::V4(a.ip()), m.ip().to_bits().count_ones()));
+        let v6 = || storage.as_sockaddr_in6().zip(mask.as_sockaddr_in6());
+        let v6 = || v6().map(|(a, m)| (IpAddr::V6(a.ip()), m.ip().to_bits().count_ones()));
+        let (ip, prefix) = v4.or_else(v6)?;
+        let interface = entry.interface_name;
+        Some((Address { interface, ip }, u8::try_from(prefix).ok()?))
+    };
+    let reachable = |(address, _): &(Address, u8)| is_reachable(address);
+    interfaces.filter_map(network).filter(reachable).collect()
+}
+
 fn is_reachable(address: &Address) -> bool {
     let link_local = match address.ip {
         IpAddr::V4(ip) => ip.is_link_local(),

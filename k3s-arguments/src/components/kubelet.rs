@@ -21,6 +21,11 @@ pub fn flags(settings: &Settings, addresses: &[IpAddr]) -> Vec<String> {
             "node-ip",
             (!addresses.is_empty()).then(|| joined(addresses)),
         )
+        // The node's external addresses come from us (server/external.rs); by itself the kubelet would take them out again.
+        .maybe(
+            "cloud-provider",
+            (!node.node_external_ip.is_empty()).then_some("external"),
+        )
         .maybe(
             "node-labels",
             (!node.node_label.is_empty()).then(|| node.node_label.join(",")),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use system::net::{ChangeListener, default_address};
+use system::net::{Address, ChangeListener, addresses, default_address};
 use tokio::process::Command;
 
 use crate::events::Events;
@@ -37,6 +37,9 @@ pub async fn wait(settings: &Settings, changes: &Changes) -> Result<(Vec<IpAddr>
     if let Ok(address) = tokio::time::timeout(PATIENCE, changes.wait()).await {
         return Ok((vec![address], None));
     }
+    if let Some(found) = linked(settings) {
+        return Ok(found);
+    }
     ip(&[
         "address",
         "replace",
@@ -53,6 +56,43 @@ pub async fn wait(settings: &Settings, changes: &Changes) -> Result<(Vec<IpAddr>
     Ok((vec![OWN.into()], Some(words)))
 }
 
+/// The address of a link without a default route, as in a network of its own: of the services' family, by cable rather than
+/// by radio, the first by its interface's name.
+fn linked(settings: &Settings) -> Option<(Vec<IpAddr>, Option<String>)> {
+    let v4 = settings.api_service.is_ipv4();
+    let all = addresses();
+    let (address, others) = best(&all, v4)?;
+    let words = match others {
+        0 => format!(
+            "no default route: the node's address is {} of {}",
+            address.ip, address.interface
+        ),
+        others => format!(
+            "no default route: the node's address is {} of {}, one of {}; --node-ip chooses another",
+            address.ip,
+            address.interface,
+            others + 1
+        ),
+    };
+    Some((vec![address.ip], Some(words)))
+}
+
+/// The best one, and how many others there are.
+fn best(addresses: &[Address], v4: bool) -> Option<(&Address, usize)> {
+    let fitting = || {
+        addresses
+            .iter()
+            .filter(|address| address.ip.is_ipv4() == v4)
+    };
+    let order = |address: &&Address| {
+        (
+            address.interface.starts_with("wl"),
+            address.interface.clone(),
+        )
+    };
+    Some((fitting().min_by_key(order)?, fitting().count() - 1))
+}
+
 /// Waits until the node's address is another one than `used`. Given addresses never change.
 pub async fn changed(settings: &Settings, changes: &Changes, used: &[IpAddr]) -> IpAddr {
     if !settings.args.node.node_ip.is_empty() {
@@ -60,7 +100,17 @@ pub async fn changed(settings: &Settings, changes: &Changes, used: &[IpAddr]) ->
     }
     loop {
         changes.next().await;
-        if let Some(address) = default_address().filter(|address| !used.contains(address)) {
+        // While the node goes by its own address, that of any link is better.
+        let alone = used.contains(&IpAddr::V4(OWN));
+        let any = || {
+            linked(settings)
+                .filter(|_| alone)
+                .and_then(|(links, _)| links.first().copied())
+        };
+        if let Some(address) = default_address()
+            .or_else(any)
+            .filter(|address| !used.contains(address))
+        {
             return address;
         }
     }
@@ -112,4 +162,26 @@ async fn ip(args: &[&str]) -> Result<()> {
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cable_is_better_than_radio_and_the_family_counts() {
+        let address = |interface: &str, ip: [u8; 4]| Address {
+            interface: interface.into(),
+            ip: ip.into(),
+        };
+        let all = [
+            address("wlan0", [10, 1, 0, 2]),
+            address("eth1", [10, 2, 0, 2]),
+            address("eth0", [10, 3, 0, 2]),
+        ];
+        assert_eq!(best(&all, true), Some((&all[2], 2)));
+        assert_eq!(best(&all[..1], true), Some((&all[0], 0)));
+        assert_eq!(best(&all, false), None);
+        assert_eq!(best(&[], true), None);
+    }
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{address, files};
+use super::{address, files, overlap, ranges};
 use crate::components;
 use crate::settings::Settings;
 
@@ -14,6 +14,10 @@ use crate::settings::Settings;
 pub fn run(settings: &Settings) -> Result<()> {
     files::read_token_file(settings)?;
     files::kubeconfig_group(settings)?;
+    ranges::check(settings)?;
+    for words in overlap::check(settings)? {
+        eprintln!("k3s: warning: {words}");
+    }
     files::registries(&settings.args.runtime.private_registry, |words| {
         eprintln!("k3s: warning: {words}");
     });

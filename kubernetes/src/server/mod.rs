@@ -3,10 +3,16 @@
 mod address;
 mod dry_run;
 mod endpoints;
+mod external;
 mod files;
 mod gateway;
 mod kernel;
 mod node;
+mod overlap;
+mod policies;
+mod ports;
+mod proxy;
+mod ranges;
 mod ready;
 mod renewal;
 mod resolv;

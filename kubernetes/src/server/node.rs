@@ -12,7 +12,10 @@ use tokio::sync::watch;
 
 use super::address::Changes;
 use super::gateway::Gateway;
-use super::{address, endpoints, files, kernel, ready, renewal, resolv, services};
+use super::{
+    address, endpoints, external, files, kernel, overlap, policies, ports, ranges, ready, renewal,
+    resolv, services,
+};
 use crate::api::{Applier, Client};
 use crate::notify::{Event, Notifier};
 use crate::paths;
@@ -57,6 +60,7 @@ impl Node {
     /// Brings everything up and keeps it so. Ends only by an error, or by being dropped; then [`Node::stop`] is to be
     /// called.
     pub async fn run(&self) -> Result<Infallible> {
+        self.check()?;
         let changes = Changes::listen();
         // Beside the rest: pods come much later.
         tokio::task::spawn_blocking(kernel::prepare);
@@ -74,6 +78,25 @@ impl Node {
             never = self.report_containerd() => match never {},
             failed = self.run_cluster(&client, &gateway) => failed,
         }
+    }
+
+    /// What would leave the node half dead if it started all the same. The status is what the console shows.
+    fn check(&self) -> Result<()> {
+        let settings = &self.settings;
+        let found = ports::check(settings)
+            .and_then(|()| self.check_networks())
+            .and_then(|()| ranges::keep(settings));
+        if let Err(error) = &found {
+            self.notifier.status(&format!("{error:#}"));
+        }
+        found
+    }
+
+    fn check_networks(&self) -> Result<()> {
+        for words in overlap::check(&self.settings)? {
+            println!("k3s: warning: {words}");
+        }
+        Ok(())
     }
 
     fn start_containerd(&self) -> Result<()> {
@@ -133,6 +156,11 @@ impl Node {
         if let Some(words) = words {
             self.notifier.status(&words);
         }
+        // The first address may have come only now; nothing of the pods' network is there yet.
+        if let Err(error) = self.check_networks() {
+            self.notifier.status(&format!("{error:#}"));
+            return Err(error);
+        }
         self.configure_agent(&addresses)?;
         let agent = self
             .agent
@@ -189,6 +217,8 @@ impl Node {
             never = self.publish(client) => match never {},
             never = local_path::provision(client, &settings.node_name, &settings.storage) => match never {},
             never = self.report_node(client) => match never {},
+            never = policies::report(client, settings) => match never {},
+            never = external::keep(client, settings, self.addresses.subscribe()) => match never {},
         }
     }
 

@@ -5,6 +5,7 @@ use crate::settings::Settings;
 use crate::supervise::{Cgroups, Service, Spec};
 
 use super::files::CONTAINERD_CONFIG;
+use super::proxy;
 
 /// containerd. Its death does not end pods: their shims live on.
 pub fn containerd(settings: &Settings, cgroups: &Cgroups) -> Service {
@@ -32,7 +33,7 @@ pub fn server(settings: &Settings, cgroups: &Cgroups) -> Service {
         cgroups,
         "server",
         &["--config", &text(paths::run("server.json"))],
-        Vec::new(),
+        proxy::exceptions(settings),
     )
 }
 
@@ -43,7 +44,7 @@ pub fn agent(settings: &Settings, cgroups: &Cgroups) -> Service {
         cgroups,
         "agent",
         &["--config", &text(paths::run("agent.json"))],
-        Vec::new(),
+        proxy::exceptions(settings),
     )
 }
 

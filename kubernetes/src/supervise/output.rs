@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader};
 
 /// Lines of chatter that are kept.
 const KEPT: usize = 20;
+/// Longest line that is passed on, in bytes. What prints without line breaks must not fill the memory.
+const MAX_LINE: usize = 16 << 10;
 
 /// Where a child's lines go.
 #[derive(Clone)]
@@ -44,13 +46,17 @@ impl Output {
 
     /// Passes on one stream until it ends.
     pub async fn relay(self, stream: impl AsyncRead + Unpin) {
-        let mut lines = BufReader::new(stream).split(b'\n');
-        while let Ok(Some(line)) = lines.next_segment().await {
-            let line = String::from_utf8_lossy(&line);
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while let Some(left_out) = next_line(&mut stream, &mut line).await {
+            let mut line = String::from_utf8_lossy(&line).into_owned();
+            if left_out > 0 {
+                line.push_str(&format!(" … ({left_out} more bytes)"));
+            }
             if self.verbose || self.is_wanted(&line) {
                 println!("{}: {line}", self.name);
             } else {
-                self.keep(line.into_owned());
+                self.keep(line);
             }
         }
     }
@@ -69,6 +75,29 @@ impl Output {
             kept.pop_front();
         }
         kept.push_back(line);
+    }
+}
+
+/// Reads a line into `line`, as far as it fits, and gives the number of bytes that are left out; `None` at the end.
+async fn next_line(stream: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>) -> Option<usize> {
+    line.clear();
+    let mut left_out = 0;
+    loop {
+        let chunk = stream.fill_buf().await.ok()?;
+        if chunk.is_empty() {
+            return (!line.is_empty()).then_some(left_out);
+        }
+        let end = chunk.iter().position(|byte| *byte == b'\n');
+        let part = chunk.get(..end.unwrap_or(chunk.len())).unwrap_or(chunk);
+        let room = MAX_LINE.saturating_sub(line.len()).min(part.len());
+        let (kept, rest) = part.split_at(room);
+        line.extend_from_slice(kept);
+        left_out += rest.len();
+        let used = part.len() + usize::from(end.is_some());
+        stream.consume(used);
+        if end.is_some() {
+            return Some(left_out);
+        }
     }
 }
 
@@ -97,6 +126,21 @@ fn is_digits(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_without_end_is_bounded() -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let text = [&b"a\n\n"[..], &vec![b'x'; 3 * MAX_LINE], b"\nlast"].concat();
+        runtime.block_on(async {
+            let mut stream = BufReader::new(text.as_slice());
+            let (mut line, mut found) = (Vec::new(), Vec::new());
+            while let Some(left_out) = next_line(&mut stream, &mut line).await {
+                found.push((line.len(), left_out));
+            }
+            assert_eq!(found, [(1, 0), (0, 0), (MAX_LINE, 2 * MAX_LINE), (4, 0)]);
+            Ok(())
+        })
+    }
 
     #[test]
     fn a_hushed_child_still_reports() {

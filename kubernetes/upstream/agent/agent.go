@@ -42,7 +42,7 @@ func Main(args []string) error {
 	if !waitForRuntime(ctx, config.Containerd) {
 		return nil
 	}
-	go importImages(ctx, config)
+	go keepImages(ctx, config)
 	kubeletEnded := start(ended, kubelet.NewKubeletCommand(klog.NewContext(ctx, klog.Background())), config.Kubelet)
 
 	select {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"archive/tar"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,22 +54,42 @@ func findArchives(directory string) ([]string, error) {
 	return archives, nil
 }
 
-// withArchive gives use the plain tar stream of an archive.
+// withArchive gives use the plain tar stream of an archive. What it is packed
+// by is told by its content: many a .tar is a .tar.gz.
 func withArchive(ctx context.Context, file string, use func(io.Reader) error) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if strings.HasSuffix(file, ".tar") {
-		return use(f) // itself, because tar readers skip a file's contents by seeking
+	start := make([]byte, 10)
+	n, err := io.ReadFull(f, start)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return explain(err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if compression.DetectCompression(start[:n]) == compression.Uncompressed {
+		return explain(use(f)) // itself, because tar readers skip a file's contents by seeking
 	}
 	stream, err := compression.DecompressStream(contextReader{ctx, f})
 	if err != nil {
-		return err
+		return explain(err)
 	}
 	defer stream.Close()
-	return use(stream)
+	return explain(use(stream))
+}
+
+// explain adds what an error of a reader says about the file.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("the file ends too early; it is tried again when more of it is written: %w", err)
+	case errors.Is(err, tar.ErrHeader), errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
+		return fmt.Errorf("the file is no image archive (tar, or tar packed by gzip or zstd), or is damaged: %w", err)
+	}
+	return err
 }
 
 // contextReader ends when its context does.

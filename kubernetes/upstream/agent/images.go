@@ -31,10 +31,19 @@ type importer struct {
 	snapshotter string
 }
 
-// importImages imports all archives of the configured directories. An archive that
-// fails is reported and the next one tried: the node is better with what it has.
-func importImages(ctx context.Context, config *Config) {
-	archives := allArchives(config.Images)
+// keepImages imports all archives of the configured directories, and then each
+// that is put there or changes, until ctx ends.
+func keepImages(ctx context.Context, config *Config) {
+	changed := watchArchives(ctx, config.Images, quiet)
+	importImages(ctx, config, allArchives(config.Images))
+	for archives := range changed {
+		importImages(ctx, config, archives)
+	}
+}
+
+// importImages imports archives. One that fails is reported and the next one
+// tried: the node is better with what it has.
+func importImages(ctx context.Context, config *Config, archives []string) {
 	if len(archives) == 0 {
 		return
 	}
