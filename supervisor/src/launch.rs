@@ -3,13 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use system::bounded;
 use system::process::{Command, Identity, Terminal};
 
 use crate::environment::{PATH, parse_file};
 use crate::unit::{Directories, Exec, NotifyAccess, Output, Service, Type, words};
 use crate::users::{Database, User};
+
+/// The longest environment file, in bytes.
+const LONGEST_ENVIRONMENT: u64 = 1 << 20;
 
 /// What a command finds around it.
 #[derive(Debug, Clone)]
@@ -152,7 +157,8 @@ fn variables(
     );
     all.extend(service.environment.clone());
     for file in &service.environment_files {
-        match std::fs::read_to_string(&file.path) {
+        let path = PathBuf::from(&file.path);
+        match bounded::within(move || bounded::read_text(&path, LONGEST_ENVIRONMENT)) {
             Ok(text) => all.extend(parse_file(&text)),
             Err(_) if file.optional => {}
             Err(error) => return Err(format!("reading EnvironmentFile {}: {error}", file.path)),
@@ -208,11 +214,22 @@ fn find_program(program: &str, path: &str) -> Result<String, String> {
     if program.contains('/') {
         return Ok(program.to_owned());
     }
-    path.split(':')
+    let missing = || format!("there is no program {program} in {path}");
+    let candidates: Vec<_> = path
+        .split(':')
         .map(|directory| Path::new(directory).join(program))
-        .find(|candidate| nix::unistd::access(candidate, nix::unistd::AccessFlags::X_OK).is_ok())
-        .map(|found| found.display().to_string())
-        .ok_or_else(|| format!("there is no program {program} in {path}"))
+        .collect();
+    let found = bounded::within(move || {
+        let executable =
+            |path: &PathBuf| nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).is_ok();
+        let found = candidates.into_iter().find(executable);
+        found.ok_or_else(|| io::Error::from(ErrorKind::NotFound))
+    });
+    match found {
+        Ok(found) => Ok(found.display().to_string()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(missing()),
+        Err(error) => Err(format!("looking for {program} in {path}: {error}")),
+    }
 }
 
 #[cfg(test)]
@@ -290,6 +307,14 @@ mod tests {
             "{error}"
         );
         assert!(build("ExecStart=/bin/x\nEnvironmentFile=-/nonexistent").is_ok());
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for path in [fifo.as_path(), Path::new("/dev/zero")] {
+            let path = path.display();
+            let error = build(&format!("ExecStart=/bin/x\nEnvironmentFile={path}")).unwrap_err();
+            assert!(error.ends_with("not a regular file"), "{error}");
+        }
     }
 
     #[test]

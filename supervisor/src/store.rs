@@ -5,9 +5,14 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use system::bounded;
+
 use crate::unit::Unit;
 use crate::unit::name::Name;
 use crate::unit::read::{self, Warning};
+
+/// The longest unit file, in bytes.
+const LONGEST_FILE: u64 = 1 << 20;
 
 /// How many links from name to name are followed.
 const MOST_ALIASES: usize = 8;
@@ -213,7 +218,7 @@ const KINDS: [&str; 8] = [
 ];
 
 fn apply_file(unit: &mut Unit, path: &Path) -> Vec<Warning> {
-    match fs::read_to_string(path) {
+    match bounded::read_text(path, LONGEST_FILE) {
         Ok(text) => read::apply(unit, path, &text),
         Err(error) => {
             let message = format!("reading the unit file: {error}");

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use system::cgroup;
+use system::{bounded, cgroup};
 
 use super::Supervisor;
 use super::jobs::Kind;
@@ -34,7 +34,9 @@ impl Supervisor {
             for name in &directories.names {
                 let path = Path::new(base).join(name);
                 let mode = directories.mode.unwrap_or(0o755);
-                if let Err(error) = make_directory(&path, mode, owner) {
+                let named = path.clone();
+                let made = bounded::within(move || make_directory(&named, mode, owner));
+                if let Err(error) = made {
                     problems.push(format!("making {}: {error}", path.display()));
                 }
             }

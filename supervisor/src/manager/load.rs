@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
+use system::bounded;
+
 use super::Supervisor;
 use super::runtime::Runtime;
 use crate::log::Log;
@@ -69,7 +71,11 @@ impl Supervisor {
                 let warnings = read::apply(&mut unit, Path::new(name), text);
                 (unit, warnings)
             }
-            None => self.store.load(name),
+            None => {
+                let (store, wanted) = (self.store.clone(), name.to_owned());
+                let read = bounded::within(move || Ok(store.load(&wanted)));
+                read.unwrap_or_else(|error| self.unread(name, &error))
+            }
         };
         for (added, text) in &self.added {
             let mut other = Unit::empty(added);
@@ -86,6 +92,17 @@ impl Supervisor {
             warnings.extend(missing_command(&unit));
         }
         (unit, warnings)
+    }
+
+    /// A unit whose files' disk does not answer: as it is in memory.
+    fn unread(&self, name: &str, error: &std::io::Error) -> (Unit, Vec<Warning>) {
+        let known = self.units.by_name.get(name).cloned();
+        let warning = Warning {
+            file: name.into(),
+            line: 0,
+            message: format!("reading the unit's files: {error}"),
+        };
+        (known.unwrap_or_else(|| Unit::empty(name)), vec![warning])
     }
 
     /// What is not understood in a unit's files as they are now.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use system::bounded;
 use system::power::uptime_ms;
 
 use super::Supervisor;
@@ -115,8 +116,19 @@ impl Supervisor {
             .by_name
             .get(unit)
             .map(|unit| unit.conditions.clone());
-        if let Some(failed) = condition::unmet(&conditions.unwrap_or_default(), &Machine) {
-            return self.skip(unit, failed);
+        let conditions = conditions.unwrap_or_default();
+        // They name paths, and those may lie on a disk that stands still.
+        let failed = match conditions.is_empty() {
+            true => Ok(None),
+            false => bounded::within(move || Ok(condition::unmet(&conditions, &Machine).cloned())),
+        };
+        match failed {
+            Ok(None) => {}
+            Ok(Some(failed)) => return self.skip(unit, &failed),
+            Err(error) => {
+                let reason = format!("checking its conditions: {error}");
+                return self.refuse(unit, Outcome::Resources(reason));
+            }
         }
         match self.services.get_mut(unit) {
             Some(runtime) => {

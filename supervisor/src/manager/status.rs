@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use system::bounded;
 use system::cgroup::{self, Figures};
 use system::power::uptime_ms;
 use system::process::Exit;
@@ -97,10 +98,24 @@ fn add_details(status: &mut UnitStatus, runtime: &Runtime) {
     (status.memory, status.cpu_usec, status.tasks) =
         (figures.memory, figures.cpu_usec, figures.tasks);
     status.cgroup = group.map(|group| group.display().to_string());
-    let processes = runtime.processes().into_iter().take(MOST_PROCESSES);
-    status.processes = processes.map(|pid| (pid, command_line(pid))).collect();
+    let pids: Vec<_> = runtime
+        .processes()
+        .into_iter()
+        .take(MOST_PROCESSES)
+        .collect();
+    status.processes = with_command_lines(pids);
     status.lines = runtime.log.last_lines().map(str::to_owned).collect();
     status.log_error = runtime.log.error();
+}
+
+/// The kernel reads a command line from the process's memory, and waits for it while the process waits for a disk.
+fn with_command_lines(pids: Vec<i32>) -> Vec<(i32, String)> {
+    let bare = pids.iter().map(|&pid| (pid, String::new())).collect();
+    let lines = bounded::within(move || {
+        let lines = pids.into_iter().map(|pid| (pid, command_line(pid)));
+        Ok(lines.collect())
+    });
+    lines.unwrap_or(bare)
 }
 
 fn command_line(pid: i32) -> String {
