@@ -598,7 +598,7 @@ fn a_main_process_that_somebody_else_collects_is_seen_to_end() {
         ("goal.target", "[Unit]\n"),
         (
             "parent.service",
-            "[Service]\nType=notify\nNotifyAccess=all\nExecStart=sh -c 'sleep 1 & \
+            "[Service]\nType=notify\nNotifyAccess=all\nExecStart=sh -c '(until test -e $DIR/go; do sleep 0.1; done) & \
              $NOTIFY MAINPID=$$!; $NOTIFY READY=1; wait; sleep 1000'",
         ),
     ]);
@@ -607,6 +607,8 @@ fn a_main_process_that_somebody_else_collects_is_seen_to_end() {
     }
     machine.boot("goal.target");
     machine.ask(r#"{"op":"start","units":["parent.service"]}"#);
+    assert_eq!(machine.show("parent.service").active_state, "active");
+    std::fs::write(machine.directory.path().join("go"), "").unwrap();
     machine.wait_state("parent.service", "inactive");
     machine.end();
 }
