@@ -29,7 +29,7 @@ const ETCD: &str =
 const NO_FLANNEL: &str = "pods are connected by a bridge, there is no flannel";
 const NO_HELM: &str = "there is no Helm controller";
 const ONE_SERVER: &str = "a server runs all its components in one process";
-const NO_POLICY: &str = "there is no network policy controller";
+const NO_POLICY: &str = "there is no network policy controller: NetworkPolicies are not enforced, and an Event at each says so";
 
 #[rustfmt::skip]
 const FLAGS: &[Flag] = &[

@@ -88,7 +88,10 @@ fn holder(port: u16) -> Option<Holder> {
         .into_owned();
     Some(Holder {
         words: format!("{} (process {id})", name.trim()),
-        is_ours: executable == Path::new(program::KUBERNETES),
+        // After an update it reads "… (deleted)".
+        is_ours: executable
+            .to_string_lossy()
+            .starts_with(program::KUBERNETES),
     })
 }
 
