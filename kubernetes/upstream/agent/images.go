@@ -10,6 +10,7 @@ import (
 	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/diff"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
@@ -24,6 +25,11 @@ var imageLabels = map[string]string{
 	"io.cri-containerd.image":  "managed",
 	"io.cri-containerd.pinned": "pinned",
 }
+
+// syncFiles brings an image's files to the disk before containerd's records say
+// that they are there. Otherwise a power cut leaves files of zero bytes under a
+// record that is right: a Ready node on which no pod ever runs.
+var syncFiles = containerd.WithUnpackApplyOpts(diff.WithSyncFs(true))
 
 // importer puts image archives into containerd's store.
 type importer struct {
@@ -146,7 +152,7 @@ func (i importer) alreadyHas(ctx context.Context, archive string) ([]string, err
 
 func (i importer) unpack(ctx context.Context, imported []images.Image) error {
 	for _, image := range imported {
-		if err := containerd.NewImage(i.client, image).Unpack(ctx, i.snapshotter); err != nil {
+		if err := containerd.NewImage(i.client, image).Unpack(ctx, i.snapshotter, syncFiles); err != nil {
 			return fmt.Errorf("unpacking %s: %w", image.Name, err)
 		}
 	}
