@@ -4,7 +4,7 @@ mod boot;
 mod build;
 pub mod debian;
 mod goals;
-mod install;
+pub mod install;
 mod k3os;
 mod memory;
 mod report;

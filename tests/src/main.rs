@@ -19,6 +19,7 @@ mod test_image;
 mod tool;
 mod vm;
 mod web;
+mod write_log;
 
 use std::process::ExitCode;
 

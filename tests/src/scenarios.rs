@@ -10,9 +10,11 @@ mod connman;
 mod input;
 mod install;
 mod install_interactive;
+mod limits;
 mod live;
 mod login;
 mod login_changes;
+mod lost_cache;
 mod media;
 mod native;
 mod netboot;
@@ -20,6 +22,7 @@ mod network;
 mod node;
 pub mod objects;
 mod old_k3os;
+mod one_year;
 mod overlay;
 mod own_iso;
 mod phases;
@@ -49,7 +52,9 @@ pub fn of(processor: Processor) -> Vec<Scenario> {
 
 /// All scenarios, those that tell most first.
 fn all() -> Vec<Scenario> {
-    let mut all = vec![native::scenario(), live::scenario()];
+    let mut all = vec![native::scenario()];
+    all.extend(lost_cache::scenarios());
+    all.push(live::scenario());
     all.extend(broken::scenarios());
     all.push(repair::scenario());
     all.push(state::scenario());
@@ -69,6 +74,8 @@ fn all() -> Vec<Scenario> {
     all.extend(netboot::scenarios());
     all.push(rescue_login::scenario());
     all.push(overlay::scenario());
+    all.push(one_year::scenario());
+    all.push(limits::scenario());
     all.push(takeover::scenario());
     all.push(power_cuts::scenario());
     all

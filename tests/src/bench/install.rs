@@ -72,7 +72,8 @@ fn dd(release: &Path, bytes: u64, device: &Path) -> Result<()> {
         .with_context(|| format!("writing {bytes} bytes by dd"))
 }
 
-fn install(release: &Path, device: &Path, dir: &Path) -> Result<()> {
+/// Installs a release onto a device of this host.
+pub fn install(release: &Path, device: &Path, dir: &Path) -> Result<()> {
     let request = Request {
         device: Some(Selector::Path(device.to_owned())),
         ..Request::default()

@@ -33,6 +33,8 @@ const ARGUMENTS: [&str; 4] = [
     "--kube-proxy-arg=conntrack-tcp-timeout-established=0s",
     "--kube-proxy-arg=conntrack-tcp-timeout-close-wait=0s",
 ];
+/// How long the kernel may take to end all processes of a node.
+const GONE: Duration = Duration::from_secs(20);
 /// Pause between two looks at a process that shall end.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -188,6 +190,11 @@ impl Drop for Node {
         end(&mut self.holder);
         if let Some(mut child) = self.kubernetes.take() {
             end(&mut child);
+        }
+        // Its mounts go with the last process, and the first one ends after all others.
+        let deadline = Instant::now() + GONE;
+        while Path::new(&format!("/proc/{}", self.init)).exists() && Instant::now() < deadline {
+            thread::sleep(LOOK);
         }
         names::remove_groups(&self.group);
     }

@@ -13,12 +13,14 @@ pub fn scenario() -> Scenario {
     let scenario = Scenario::sample("live").gate("boots_to_ready_offline", boot);
     let scenario = login::checks(scenario);
     let scenario = node::checks(scenario);
-    let scenario = workload::checks(scenario);
+    let scenario = workload::answering(scenario);
+    let scenario = workload::rest_for_all(scenario);
     let scenario = input::checks(scenario);
     recovery::checks(scenario).check("ctrl_alt_del_reboots_in_order", ctrl_alt_del)
 }
 
-fn boot(lab: &mut Lab) -> Result<()> {
+/// Boots it and waits until its node is Ready.
+pub fn boot(lab: &mut Lab) -> Result<()> {
     let spec = lab.live()?.exit_on_reboot();
     lab.start(&spec)?;
     let guest = lab.guest()?;

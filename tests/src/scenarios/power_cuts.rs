@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,8 +44,8 @@ pub fn scenario() -> Scenario {
 }
 
 /// What a disk holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holds {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holds {
     /// What it held before: nothing.
     Nothing,
     /// The message of an installation that was not finished.
@@ -185,7 +185,7 @@ fn boot(lab: &mut Lab) -> Result<Duration> {
 }
 
 /// Looks at a disk as firmware does; a system's file system is checked too. Anything else is an error.
-fn holds(path: &PathBuf) -> Result<Holds> {
+pub fn holds(path: &Path) -> Result<Holds> {
     let mut head = [0; 440];
     File::open(path)
         .and_then(|file| file.read_exact_at(&mut head, 0))

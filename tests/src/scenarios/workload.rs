@@ -22,6 +22,16 @@ pub fn checks(scenario: Scenario) -> Scenario {
         .check("a_claim_keeps_data_over_a_pods_restart", claim)
 }
 
+/// The rest of [`checks`], for machines, with `--all`: a native node shows the same in every run.
+pub fn rest_for_all(scenario: Scenario) -> Scenario {
+    scenario
+        .only_all("kubectl_logs_shows_what_a_pod_said", logs)
+        .only_all("kubectl_exec_runs_in_a_pod", exec)
+        .only_all("kubectl_port_forward_reaches_a_pod", port_forward)
+        .only_all("kubectl_top_has_numbers", top)
+        .only_all("a_claim_keeps_data_over_a_pods_restart", claim)
+}
+
 /// The least that shows that runtime, network, DNS and proxy work.
 pub fn answering(scenario: Scenario) -> Scenario {
     scenario
