@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use system::layout::RELEASES;
+use system::power::PANIC_ARGUMENT;
 
 use crate::arch::Arch;
 use crate::context::Context;
@@ -77,7 +78,7 @@ const MENU: &[Item] = &[
 /// Where the kernel's messages go. The last console is /dev/console.
 fn consoles(arch: Arch) -> String {
     let serial = arch.serial_console();
-    format!("console=tty1 console={serial},115200 quiet loglevel=5")
+    format!("{PANIC_ARGUMENT} console=tty1 console={serial},115200 quiet loglevel=5")
 }
 
 /// The medium's menu.
@@ -196,7 +197,7 @@ mod tests {
         assert_eq!(kernels.len(), 3);
         assert_eq!(
             kernels[0],
-            "  linux /k3os/system/releases/v1.2.3/vmlinuz k3os.mode=live console=tty1 console=ttyS0,115200 quiet loglevel=5"
+            "  linux /k3os/system/releases/v1.2.3/vmlinuz k3os.mode=live panic=10 console=tty1 console=ttyS0,115200 quiet loglevel=5"
         );
         assert_eq!(
             text.matches("  initrd /k3os/system/releases/v1.2.3/initrd\n")

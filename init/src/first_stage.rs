@@ -43,6 +43,7 @@ pub(crate) fn take_charge() -> Result<()> {
     fs::create_dir_all("/run/k3os").context("making /run/k3os")?;
     console::attach();
     console::use_all();
+    power::restart_after_panics()?;
     power::catch_ctrl_alt_del()
 }
 

@@ -19,3 +19,4 @@ pub mod rescue;
 pub mod steps;
 #[cfg(feature = "full")]
 pub mod var_space;
+mod watchdog;

@@ -12,6 +12,7 @@ use system::console;
 use system::power::{PowerState, end_machine};
 
 use crate::steps::StepFailure;
+use crate::watchdog;
 use consoles::{Closing, Consoles, Program};
 #[cfg(feature = "full")]
 pub use owner::{Door, door};
@@ -69,6 +70,7 @@ fn offer(lines: &[&str]) -> ! {
 }
 
 fn serve(lines: &[&str], patience: Option<Duration>) -> ! {
+    watchdog::allow_for_ever();
     console::line("");
     for line in lines {
         console::line(line);
@@ -108,6 +110,7 @@ fn serve_shells(patience: Option<Duration>) -> Result<Closing, String> {
 
 /// Starts the machine again; if even that is refused, waits for the power switch, since PID 1 must not end.
 fn restart() -> ! {
+    watchdog::allow(watchdog::STEP);
     let Err(error) = end_machine(PowerState::Reboot);
     console::line(&format!("{error:#}"));
     loop {

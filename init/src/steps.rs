@@ -5,6 +5,8 @@ use system::boot_events::{Event, record};
 use system::console;
 use system::power::uptime_ms;
 
+use crate::watchdog;
+
 /// The steps of one stage.
 #[derive(Debug)]
 pub struct Steps {
@@ -46,6 +48,7 @@ impl Steps {
         action: impl FnOnce() -> Result<T>,
     ) -> Result<T, StepFailure> {
         self.number += 1;
+        watchdog::allow(watchdog::STEP);
         let begun = uptime_ms();
         let result = action();
         let now = uptime_ms();

@@ -30,7 +30,7 @@ pub mod store;
 pub mod unit;
 pub mod users;
 
-pub use client::{logs_main, shutdown_main, systemctl_main};
+pub use client::{hang, logs_main, shutdown_main, systemctl_main};
 pub use manager::Supervisor;
 pub use options::{End, Options, Source, Watchdog};
 pub use system::boot_events::Event;

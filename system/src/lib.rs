@@ -33,6 +33,7 @@ pub mod tree;
 pub mod tty;
 pub mod uevent;
 pub mod usage;
+pub mod watchdog;
 
 pub mod cgroup;
 pub mod clock;

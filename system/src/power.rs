@@ -38,6 +38,23 @@ pub fn catch_ctrl_alt_del() -> Result<()> {
     set_cad_enabled(false).context("asking the kernel to send Ctrl-Alt-Del as a signal")
 }
 
+/// The kernel's argument by which a panic restarts the machine after ten seconds, for every menu: a kernel may panic long before
+/// [`restart_after_panics`].
+pub const PANIC_ARGUMENT: &str = "panic=10";
+
+/// Makes the kernel restart the machine ten seconds after it panics, also when nobody gave it `panic=`: somebody may be reading.
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub fn restart_after_panics() -> Result<()> {
+    const PANIC: &str = "/proc/sys/kernel/panic";
+    let set = fs::read_to_string(PANIC).unwrap_or_default();
+    match set.trim() {
+        "0" => fs::write(PANIC, "10").with_context(|| format!("writing {PANIC}")),
+        _ => Ok(()),
+    }
+}
+
 /// Milliseconds since the kernel started, suspend included (CLOCK_BOOTTIME).
 pub fn uptime_ms() -> u64 {
     use nix::time::{ClockId, clock_gettime};

@@ -34,6 +34,7 @@ mod state;
 mod takeover;
 mod uefi_entry;
 mod userdata;
+mod watchdog;
 mod workload;
 
 use anyhow::{Result, ensure};
@@ -56,6 +57,7 @@ fn all() -> Vec<Scenario> {
     all.extend(lost_cache::scenarios());
     all.push(live::scenario());
     all.extend(broken::scenarios());
+    all.push(watchdog::scenario());
     all.push(repair::scenario());
     all.push(state::scenario());
     all.push(configuration::scenario());

@@ -18,6 +18,8 @@ pub struct BootSwitches {
     pub takeover: Option<String>,
     /// `k3os.undo_takeover`: bring the system back that was taken over.
     pub undo_takeover: bool,
+    /// `k3os.watchdog=`: seconds, or `off`. Not checked here.
+    pub watchdog: Option<String>,
     /// Each `k3os.modules=`, in order: a module with its parameters. They are wanted before the drivers of disks.
     pub modules: Vec<String>,
     /// `k3os.squashfs_url=`: where the release's squashfs is fetched from when the kernel and the initrd were loaded alone.
@@ -74,6 +76,7 @@ impl BootSwitches {
             }
             ("k3os.takeover", Some(uuid)) => self.takeover = Some(uuid.to_owned()),
             ("k3os.undo_takeover", None) => self.undo_takeover = true,
+            ("k3os.watchdog", Some(value)) => self.watchdog = Some(value.to_owned()),
             ("k3os.modules" | "k3os.module", Some(module)) => self.modules.push(module.to_owned()),
             ("k3os.squashfs_url", Some(url)) => self.squashfs_url = Some(url.to_owned()),
             ("k3os.install.iso_url" | "k3os.install.isoUrl", Some(url)) => {
@@ -157,6 +160,13 @@ mod tests {
         assert_eq!(switches.iso_url.as_deref(), Some("http://a/i"));
         assert_eq!(switches.addressing.as_deref(), Some("dhcp"));
         assert_eq!(switches.boot_card.as_deref(), Some("01-52-54-00-12-34-56"));
+    }
+
+    #[test]
+    fn the_watchdogs_time_is_taken_as_it_is() {
+        let watchdog = |cmdline| BootSwitches::from_cmdline(cmdline).watchdog;
+        assert_eq!(watchdog("k3os.watchdog=30").as_deref(), Some("30"));
+        assert_eq!(watchdog("watchdog=30 k3os.watchdog="), None);
     }
 
     #[test]

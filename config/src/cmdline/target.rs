@@ -29,13 +29,14 @@ pub(super) enum Target {
 }
 
 /// Switches of the boot itself, which are not configuration.
-const SWITCHES: [&str; 6] = [
+const SWITCHES: [&str; 7] = [
     "k3os.mode",
     "k3os.fallback_mode",
     "k3os.debug",
     "k3os.takeover",
     "k3os.undo_takeover",
     "k3os.squashfs_url",
+    "k3os.watchdog",
 ];
 
 /// Whether `k3os.NAME` is a switch of the boot.

@@ -30,6 +30,7 @@ use crate::clock;
 use crate::initrd::{MODE_FILE, Mode};
 use crate::rescue;
 use crate::steps::Steps;
+use crate::watchdog::{self, LoopLease};
 use status::{AddressNews, Status};
 
 /// What every service is started for.
@@ -42,6 +43,8 @@ pub fn run() -> ! {
     console::use_all();
     let cmdline = kernel_cmdline().unwrap_or_default();
     let mode = read_word(MODE_FILE);
+    watchdog::allow(watchdog::STEP);
+    watchdog::start(BootSwitches::from_cmdline(&cmdline).watchdog.as_deref());
     prepare(&cmdline, &mode);
     if mode == Mode::Shell.name() {
         rescue::enter(&["k3OS was started with `rescue` or k3os.mode=shell; no service runs."]);
@@ -86,7 +89,10 @@ fn prepare(cmdline: &str, mode: &str) {
     for phase in [Phase::Initrd, Phase::Boot] {
         steps.optional(
             &format!("applying the configuration, phase {phase}"),
-            || apply(phase, cmdline, &mut told),
+            || {
+                watchdog::allow(watchdog::LONG);
+                apply(phase, cmdline, &mut told)
+            },
         );
     }
     steps.optional("choosing consoles for logins", || {
@@ -147,6 +153,7 @@ fn serve(mode: &str, debug: bool) -> PowerState {
         Box::new(move |event| shown.borrow_mut().take(event)),
     );
     options.debug = debug;
+    options.watchdog = Some(Box::new(LoopLease));
     match AddressNews::listen(status) {
         Ok(news) => options.sources.push(Box::new(news)),
         Err(error) => console::line(&format!("{error:#}; the login prompt may show old ones")),

@@ -7,14 +7,22 @@ use system::mount::{self, MountInfo, remount_read_only, unmount};
 use system::power::{PowerState, end_machine};
 
 use crate::clock;
+use crate::watchdog;
+
+/// What unmounting and writing may take; then the watchdog ends the machine, where there is one.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(90);
 
 /// Ends the machine. Whatever cannot be ended cleanly is told, and does not keep the machine from ending.
 pub fn finish(state: PowerState) -> ! {
+    watchdog::allow(LIMIT);
     if let Err(error) = clock::keep() {
         console::line(&format!("{error:#}"));
     }
     console::line("unmounting");
     release_mounts();
+    if state != PowerState::Reboot {
+        watchdog::disarm();
+    }
     let Err(error) = end_machine(state);
     console::line(&format!("{error:#}; switch the machine off by hand"));
     loop {

@@ -29,6 +29,7 @@ pub use root::{MEDIUM, STATE};
 
 use crate::first_stage::{self, CARRIED, RUN};
 use crate::steps::{StepFailure, Steps};
+use crate::watchdog;
 use fetch::{Fetched, Source};
 use root::Parts;
 use volumes::Boot;
@@ -36,6 +37,9 @@ use volumes::Boot;
 /// What the root needs, whatever the hardware is. The medium's and the state's file systems are loaded when they are
 /// mounted: ext4 alone takes a third of a second under emulation, and a live boot does not need it.
 const ROOT_MODULES: [&str; 2] = ["loop", "squashfs"];
+
+/// Where the kernel has the drivers of watchdogs.
+const WATCHDOGS: &str = "kernel/drivers/watchdog/";
 
 /// Runs the first stage as PID 1. It ends in the second stage or in the rescue shell.
 pub fn run() -> ! {
@@ -54,8 +58,7 @@ fn boot(steps: &mut Steps) -> Result<Infallible, StepFailure> {
         let source = Source::of(&switches)?;
         Ok((switches, wanted, source))
     })?;
-    let (listener, mut loader) =
-        steps.required("loading drivers", || load_drivers(&switches.modules))?;
+    let (listener, mut loader) = steps.required("loading drivers", || load_drivers(&switches))?;
     let found = steps.required("finding the medium and the state partition", || {
         let hints = volumes::Hints {
             taken_over: switches.takeover.as_deref(),
@@ -66,6 +69,7 @@ fn boot(steps: &mut Steps) -> Result<Infallible, StepFailure> {
     let source = source.filter(|_| found.lacks_release());
     let fetched = source.map(|source| {
         steps.required(&source.words(), || {
+            watchdog::allow(watchdog::LONG);
             fetch::fetch(&source, &switches, &mut loader)
         })
     });
@@ -97,6 +101,7 @@ fn repair_state(steps: &mut Steps, found: &Boot) {
         && ext4::has_errors(&state.device)
     {
         steps.optional("repairing the state partition's file system", || {
+            watchdog::allow(watchdog::LONG);
             repair::repair(&state.device, Path::new(RUN))
         });
     }
@@ -111,11 +116,13 @@ fn prepare_state(
     let mounted_at = Path::new(STATE);
     if move_aside::is_there(mounted_at) {
         steps.required("moving what belongs to a system that is taken over", || {
+            watchdog::allow(watchdog::LONG);
             move_aside::go_on(&state.device, mounted_at, switches)
         })?;
     }
     if grow::is_wanted(mounted_at) {
         steps.optional("growing the state partition to the disk's end", || {
+            watchdog::allow(watchdog::LONG);
             grow::grow(&state.device, mounted_at)
         });
     }
@@ -124,10 +131,15 @@ fn prepare_state(
 
 /// Loads the drivers of all devices that are there, and listens for those that come. Drivers that fail are told but
 /// do not end the boot: the disk may need none of them.
-fn load_drivers(wanted: &[String]) -> Result<(Listener, Loader)> {
+fn load_drivers(switches: &BootSwitches) -> Result<(Listener, Loader)> {
     let listener = Listener::open()?;
     let mut loader = Loader::for_running_kernel()?;
-    load_wanted_modules(wanted, &mut loader);
+    // Before everything that can hang.
+    for failure in loader.load_aliases_in(WATCHDOGS, &device_aliases()) {
+        tell_failure(Err(failure));
+    }
+    watchdog::start(switches.watchdog.as_deref());
+    load_wanted_modules(&switches.modules, &mut loader);
     // Beside the drivers: most of a driver's time is spent waiting for its device.
     thread::scope(|scope| {
         scope.spawn(load_root_modules);
@@ -211,6 +223,7 @@ fn mount_state(state: &Volume, read_only: bool, loader: &mut Loader) -> Result<(
     match mount_volume(state, STATE, read_only, loader) {
         Err(failure) if !read_only => {
             console::line(&format!("  {failure:#}"));
+            watchdog::allow(watchdog::LONG);
             repair::repair(&state.device, Path::new(RUN))?;
             mount_volume(state, STATE, read_only, loader)
         }

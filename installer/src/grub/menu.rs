@@ -1,6 +1,7 @@
 //! The menu of an installed disk. Upgrades do not touch it: which release it boots is in the environment block.
 
 use system::layout::RELEASES;
+use system::power::PANIC_ARGUMENT;
 
 mod takeover;
 
@@ -90,7 +91,7 @@ impl Menu {
             }
         });
         format!(
-            "printk.devkmsg=on console=tty1{} quiet loglevel=5",
+            "printk.devkmsg=on {PANIC_ARGUMENT} console=tty1{} quiet loglevel=5",
             second.unwrap_or_default()
         )
     }

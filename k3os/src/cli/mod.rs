@@ -77,6 +77,12 @@ enum Internal {
     },
     /// Tell when /var fills up, and what fills it; keep the time
     WatchVar,
+    /// Make PID 1 hang, to see that the watchdog restarts the machine; needs k3os.debug on the kernel command line
+    Hang {
+        /// For how long, in milliseconds
+        #[arg(long)]
+        ms: u64,
+    },
     /// Be the rescue shell, after asking for the password where there is one
     RescueShell,
 }
@@ -118,6 +124,10 @@ fn run(command: Command) -> Result<ExitCode> {
             internal::wait_online(Duration::from_secs(timeout)).map(|()| ExitCode::SUCCESS)
         }
         Command::Internal(Internal::RescueShell) => rescue::main(),
+        Command::Internal(Internal::Hang { ms }) => {
+            supervisor::hang(ms).map_err(anyhow::Error::msg)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Internal(Internal::WatchVar) => match init::var_space::watch()? {},
     }
 }

@@ -79,6 +79,18 @@ impl Client {
     }
 }
 
+/// Asks the supervisor to block its loop, to see what the watchdog does.
+///
+/// # Errors
+/// When it refuses, which it does without `k3os.debug`, or cannot be asked.
+pub fn hang(ms: u64) -> Result<(), String> {
+    let reply = Client::machine().ask(&Request::Hang { ms })?;
+    match reply.failed.first() {
+        Some((_, reason)) => Err(reason.clone()),
+        None => Ok(()),
+    }
+}
+
 /// Runs `systemctl` with the words behind its name; returns its exit code.
 pub fn systemctl_main(words: &[String]) -> i32 {
     match Args::parse(words) {

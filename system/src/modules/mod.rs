@@ -68,6 +68,22 @@ impl Loader {
         failures
     }
 
+    /// The same for drivers whose file lies below `directory`, such as `kernel/drivers/watchdog/`.
+    pub fn load_aliases_in(&mut self, directory: &str, aliases: &[String]) -> Vec<anyhow::Error> {
+        let served = aliases.iter().flat_map(|alias| self.index.by_alias(alias));
+        let is_below = |name: &String| {
+            let files = self.index.load_order(name);
+            files.iter().any(|file| {
+                file.starts_with(directory) && index::module_name(file) == index::normalise(name)
+            })
+        };
+        let wanted: Vec<_> = served.filter(is_below).collect();
+        let loaded = wanted
+            .iter()
+            .map(|name| self.load_with_dependencies(name, ""));
+        loaded.filter_map(Result::err).collect()
+    }
+
     /// Loads a module by name (or alias) with parameters; what is built in or loaded already is fine.
     ///
     /// # Errors

@@ -79,6 +79,14 @@ fn hardware(spec: &Spec) -> Vec<String> {
         "-m".into(),
         spec.memory_mib.to_string(),
     ]);
+    if spec.watchdog {
+        args.extend(strings(&[
+            "-device",
+            "i6300esb",
+            "-action",
+            "watchdog=reset",
+        ]));
+    }
     if let Some(start) = spec.clock {
         args.extend(["-rtc".into(), format!("base={start}")]);
     }

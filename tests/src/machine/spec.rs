@@ -69,6 +69,8 @@ pub struct Spec {
     pub ports: Ports,
     /// Whether a reboot of the guest ends QEMU.
     pub exit_on_reboot: bool,
+    /// Whether it has a hardware watchdog, which resets it.
+    pub watchdog: bool,
     /// What the hardware's clock says at the start, such as `1970-01-01`; nothing for the true time.
     pub clock: Option<&'static str>,
     /// The accelerator.
@@ -94,6 +96,7 @@ impl Spec {
             net: Net::Offline,
             ports,
             exit_on_reboot: false,
+            watchdog: false,
             clock: None,
             accel,
             device_tree: None,
@@ -150,6 +153,12 @@ impl Spec {
     /// Changes the network.
     pub fn net(mut self, net: Net) -> Self {
         self.net = net;
+        self
+    }
+
+    /// Adds a hardware watchdog.
+    pub fn watchdog(mut self) -> Self {
+        self.watchdog = true;
         self
     }
 
