@@ -105,6 +105,35 @@ fn os_release(identity: &Identity) -> String {
     )
 }
 
+/// Programs that keep their set-id bits, with why. Debian's others (chfn, chsh, gpasswd, newgrp, mount, ssh-keysign, …) are run by root
+/// here, or not at all, and each is code that any user may run as root.
+const SET_ID: &[(&str, &str)] = &[
+    ("bin/passwd", "a user changes the own password"),
+    ("bin/su", "becoming another user"),
+    ("bin/sudo", "becoming root"),
+    (
+        "lib/dbus-1.0/dbus-daemon-launch-helper",
+        "D-Bus starts iwd as root",
+    ),
+    ("sbin/unix_chkpwd", "PAM checks a password for a user"),
+];
+
+/// Takes the set-id bits from every program that is not listed, so that a new package brings none unseen.
+fn drop_set_id(usr: &mut Tree) {
+    let paths: Vec<String> = usr
+        .iter()
+        .filter(|(path, entry)| {
+            matches!(entry.node, Node::File(_)) && !SET_ID.iter().any(|(kept, _)| kept == path)
+        })
+        .map(|(path, _)| path.to_owned())
+        .collect();
+    for path in paths {
+        if let Some(entry) = usr.get_mut(&path) {
+            entry.mode &= !0o6000;
+        }
+    }
+}
+
 /// Sets modes that a directory of the repository cannot hold, after the overlay was laid on. `usr` has paths relative to /usr.
 pub fn set_modes(usr: &mut Tree) {
     const MODES: &[(&str, u32)] = &[("etc/sudoers", 0o440), ("etc/ssh/sshd_config", 0o600)];
@@ -113,6 +142,7 @@ pub fn set_modes(usr: &mut Tree) {
             entry.mode = *mode;
         }
     }
+    drop_set_id(usr);
     let sudoers: Vec<String> = usr
         .files_below("etc/sudoers.d")
         .map(|(path, _)| path.to_owned())
@@ -185,6 +215,20 @@ mod tests {
                 .unwrap(),
             "A\nB\n"
         );
+    }
+
+    #[test]
+    fn only_listed_programs_keep_set_id_bits() {
+        let mut usr = Tree::default();
+        for path in ["bin/sudo", "bin/chsh", "bin/chage", "lib/x/helper"] {
+            usr.file(path, 0o6755, "");
+        }
+        set_modes(&mut usr);
+        let mode = |path: &str| usr.get(path).map(|entry| entry.mode);
+        assert_eq!(mode("bin/sudo"), Some(0o6755));
+        assert_eq!(mode("bin/chsh"), Some(0o755));
+        assert_eq!(mode("bin/chage"), Some(0o755));
+        assert_eq!(mode("lib/x/helper"), Some(0o755));
     }
 
     #[test]

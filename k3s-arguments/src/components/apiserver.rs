@@ -37,9 +37,11 @@ fn listening(settings: &Settings, flags: Flags) -> Flags {
         .set("endpoint-reconciler-type", "none")
         // Straight to the pods of an aggregated API, without waiting for kube-proxy's rules.
         .set("enable-aggregator-routing", true)
-        // One server's clients need no queues among them: the plain limits on requests in flight hold. The queues' own
-        // objects are created before the first start counts as ready, which took a tenth of its work.
-        .set("enable-priority-and-fairness", false)
+        // One client that floods the API waits in its own queue: the kubelet's leases and the controllers have theirs. The
+        // sum of what is served at once is upstream's default, said here because it is what the queues share.
+        .set("enable-priority-and-fairness", true)
+        .set("max-requests-inflight", 400)
+        .set("max-mutating-requests-inflight", 200)
         .set("profiling", false)
 }
 

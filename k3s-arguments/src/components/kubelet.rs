@@ -40,8 +40,8 @@ pub fn flags(settings: &Settings, addresses: &[IpAddr]) -> Vec<String> {
         )
 }
 
-/// The kubelet's configuration file.
-pub fn configuration(settings: &Settings, resolv_conf: &str) -> Value {
+/// The kubelet's configuration file, on a machine with `memory` bytes.
+pub fn configuration(settings: &Settings, resolv_conf: &str, memory: u64) -> Value {
     let mut config = json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -52,7 +52,13 @@ pub fn configuration(settings: &Settings, resolv_conf: &str) -> Value {
         "staticPodPath": text(settings.paths.agent("pod-manifests")),
         "volumePluginDir": text(settings.paths.agent("volume-plugins")),
     });
-    for part in [access(settings), running(settings), housekeeping()] {
+    let parts = [
+        access(settings),
+        running(settings),
+        housekeeping(),
+        limits(settings, memory),
+    ];
+    for part in parts {
         if let (Some(all), Value::Object(part)) = (config.as_object_mut(), part) {
             all.extend(part);
         }
@@ -89,9 +95,75 @@ fn running(settings: &Settings) -> Value {
 
 fn housekeeping() -> Value {
     json!({
-        "evictionHard": { "imagefs.available": "5%", "nodefs.available": "5%", "memory.available": "50Mi" },
+        // All of them are named: one that is left out has no threshold.
+        "evictionHard": {
+            "imagefs.available": "5%", "imagefs.inodesFree": "5%", "memory.available": "100Mi",
+            "nodefs.available": "5%", "nodefs.inodesFree": "5%", "pid.available": "5%",
+        },
         "evictionMinimumReclaim": { "imagefs.available": "10%", "nodefs.available": "10%" },
         "containerLogMaxSize": "10Mi",
         "containerLogMaxFiles": 3,
     })
+}
+
+/// Processes and threads of one pod: a fork bomb ends there. OpenShift's default, above what known programs use.
+const PIDS_OF_A_POD: u32 = 4096;
+/// Process ids that no pod gets: ssh, a shell and what Kubernetes starts find some when all pods are at their limits.
+const RESERVED_PIDS: u32 = 1000;
+/// What the server, the kubelet and containerd use on a small cluster, in bytes (docs/testing.md, `make bench`).
+const NEEDED_MEMORY: u64 = 512 << 20;
+
+/// What pods may not take from ssh and Kubernetes. The kubelet makes the difference the limit of the cgroup of all pods. Reservations
+/// of the user's, of either kind, take the place of ours.
+fn limits(settings: &Settings, memory: u64) -> Value {
+    let mut limits = json!({ "podPidsLimit": PIDS_OF_A_POD });
+    if !names_any(settings, &["system-reserved", "kube-reserved"]) {
+        limits["kubeReserved"] = json!({
+            "memory": format!("{}Mi", reserved_memory(memory) >> 20),
+            "pid": RESERVED_PIDS.to_string(),
+        });
+    }
+    limits
+}
+
+/// A small machine keeps three quarters for its pods.
+fn reserved_memory(memory: u64) -> u64 {
+    NEEDED_MEMORY.min(memory / 4)
+}
+
+fn names_any(settings: &Settings, flags: &[&str]) -> bool {
+    let users = &settings.args.components.kubelet_arg;
+    users.iter().any(|argument| {
+        let name = argument.trim_start_matches('-');
+        flags.contains(&name.split_once('=').map_or(name, |(name, _)| name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::tests::settings;
+
+    const GIB: u64 = 1 << 30;
+
+    #[test]
+    fn a_small_machine_keeps_three_quarters_for_pods() {
+        assert_eq!(reserved_memory(GIB), GIB / 4);
+        assert_eq!(reserved_memory(64 * GIB), GIB / 2);
+    }
+
+    #[test]
+    fn the_users_reservation_takes_the_place_of_ours() -> anyhow::Result<()> {
+        for (line, ours) in [
+            ("", true),
+            ("--kubelet-arg=max-pods=9", true),
+            ("--kubelet-arg=system-reserved=memory=1Gi", false),
+            ("--kubelet-arg=--kube-reserved=cpu=100m", false),
+        ] {
+            let config = configuration(&settings(line)?, "", 4 * GIB);
+            assert_eq!(config.get("kubeReserved").is_some(), ours, "{line}");
+            assert_eq!(config["podPidsLimit"], PIDS_OF_A_POD, "{line}");
+        }
+        Ok(())
+    }
 }

@@ -122,7 +122,7 @@ mod tests {
             "kubelet.json",
             &format!(
                 "{:#}\n",
-                kubelet_configuration(&settings, "/etc/resolv.conf")
+                kubelet_configuration(&settings, "/etc/resolv.conf", 4 << 30)
             ),
         )?;
         golden(

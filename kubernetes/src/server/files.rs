@@ -232,12 +232,27 @@ pub fn agent(settings: &Settings, addresses: &[std::net::IpAddr]) -> Result<()> 
             .with_context(|| format!("making {}", directory.display()))?;
     }
     let resolv_conf = super::resolv::prepare(settings)?;
-    let kubelet = components::kubelet_configuration(settings, &resolv_conf);
+    let kubelet = components::kubelet_configuration(settings, &resolv_conf, memory()?);
     json(&settings.paths.agent(components::KUBELET_CONFIG), &kubelet)?;
     json(
         &paths::run("agent.json"),
         &components::agent_config(settings, addresses),
     )
+}
+
+/// The machine's memory in bytes.
+fn memory() -> Result<u64> {
+    let text = read(Path::new("/proc/meminfo"))?;
+    memory_in(&text).context("reading /proc/meminfo: there is no MemTotal")
+}
+
+/// `MemTotal:  2048 kB` → 2097152.
+fn memory_in(meminfo: &str) -> Option<u64> {
+    let total = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = total.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes << 10)
 }
 
 /// The release's manifests.
@@ -282,5 +297,12 @@ mod tests {
         assert!(now(&mark).unix_timestamp() > 0);
         fs::write(&mark, "1795000000\n").unwrap();
         assert_eq!(now(&mark), OffsetDateTime::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn memory_is_in_kibibytes() {
+        let text = "MemTotal:        2048 kB\nMemFree:  1 kB\n";
+        assert_eq!(memory_in(text), Some(2 << 20));
+        assert_eq!(memory_in("MemFree: 1 kB\n"), None);
     }
 }
