@@ -4,6 +4,12 @@
 //! from the release's own squashfs, starts the services and stays. Both do numbered, timed [`steps`] and end, whatever
 //! goes wrong, in the one sink, [`rescue`].
 
+#![warn(clippy::disallowed_macros)]
+
+// Printing that a full disk does not turn into a panic.
+#[macro_use]
+extern crate system;
+
 #[cfg(feature = "full")]
 pub mod boot;
 #[cfg(feature = "full")]

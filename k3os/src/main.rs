@@ -2,6 +2,12 @@
 //!
 //! What it does follows from the name it is called by. Dispatch and command line only.
 
+#![warn(clippy::disallowed_macros)]
+
+// Printing that a full disk does not turn into a panic.
+#[macro_use]
+extern crate system;
+
 mod names;
 
 #[cfg(feature = "full")]
@@ -28,11 +34,11 @@ fn main() -> ExitCode {
         #[cfg(feature = "full")]
         Call::Board => init::local::run(),
         #[cfg(feature = "full")]
-        Call::Systemctl => exit_code(supervisor::systemctl_main(&strings(&arguments))),
+        Call::Systemctl => printed(exit_code(supervisor::systemctl_main(&strings(&arguments)))),
         #[cfg(feature = "full")]
         Call::Power(applet) => exit_code(supervisor::shutdown_main(applet, &strings(&arguments))),
         #[cfg(feature = "full")]
-        Call::Command => cli::main(&arguments),
+        Call::Command => printed(cli::main(&arguments)),
         #[cfg(not(feature = "full"))]
         _ => {
             eprintln!(
@@ -54,6 +60,16 @@ fn modprobe(arguments: &[OsString]) -> ExitCode {
         Some(Ok(())) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// A command whose output was lost has failed, whatever else it did.
+#[cfg(feature = "full")]
+fn printed(code: ExitCode) -> ExitCode {
+    if code == ExitCode::SUCCESS && system::output::is_incomplete() {
+        eprintln!("k3os: writing the output: not all of it could be written");
+        return ExitCode::FAILURE;
+    }
+    code
 }
 
 /// The arguments behind the program's name.

@@ -1,5 +1,11 @@
 //! The Kubernetes server: `k3s server`, `k3s agent` and the tools around them.
 
+#![warn(clippy::disallowed_macros)]
+
+// Printing that a full disk does not turn into a panic.
+#[macro_use]
+extern crate system;
+
 mod api;
 mod events;
 mod kubeconfig;

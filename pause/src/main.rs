@@ -1,5 +1,8 @@
 //! Process 1 of a pod's sandbox: holds the pod's namespaces, reaps what is orphaned in them, ends at SIGTERM or SIGINT.
 
+#![warn(clippy::disallowed_macros)]
+
+use std::io::Write;
 use std::process::ExitCode;
 
 use nix::errno::Errno;
@@ -11,13 +14,14 @@ fn main() -> ExitCode {
         .nth(1)
         .is_some_and(|arg| arg == "-v" || arg == "--version")
     {
-        println!("pause {}", env!("CARGO_PKG_VERSION"));
-        return ExitCode::SUCCESS;
+        let written = writeln!(std::io::stdout(), "pause {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::from(u8::from(written.is_err()));
     }
     match wait_for_end() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("pause: waiting for signals: {error}");
+            // Nothing can be done where nobody hears it.
+            let _ = writeln!(std::io::stderr(), "pause: waiting for signals: {error}");
             ExitCode::FAILURE
         }
     }

@@ -16,6 +16,12 @@
 //! }
 //! ```
 
+#![warn(clippy::disallowed_macros)]
+
+// Printing that a full disk does not turn into a panic.
+#[macro_use]
+extern crate system;
+
 pub mod client;
 pub mod control;
 pub mod environment;

@@ -24,6 +24,7 @@ pub mod memory;
 pub mod modules;
 pub mod mount;
 pub mod net;
+pub mod output;
 pub mod partition;
 pub mod power;
 pub mod shell;

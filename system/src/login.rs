@@ -78,7 +78,7 @@ pub fn ask(prompt: &str, patience: Duration) -> Result<Answer> {
         .local_flags
         .insert(LocalFlags::ICANON | LocalFlags::ECHONL);
     tcsetattr(&stdin, SetArg::TCSAFLUSH, &hidden).context("hiding what is typed")?;
-    print!("{prompt}");
+    crate::print!("{prompt}");
     let _ = io::stdout().flush();
     let answer = read(patience);
     tcsetattr(&stdin, SetArg::TCSANOW, &before).context("showing what is typed")?;
