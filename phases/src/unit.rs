@@ -92,8 +92,6 @@ fn text(arguments: &[String]) -> String {
          Restart=always\n\
          RestartSec=5\n\
          TimeoutStartSec=0\n\
-         # Pods of the Guaranteed class have -997: they end before what keeps the node.\n\
-         OOMScoreAdjust=-999\n\
          LimitNOFILE=1048576\n\
          LimitNPROC=infinity\n\
          # Pods inherit it: no core files fill the disk, who wants one raises it.\n\

@@ -27,7 +27,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         "addresses": addresses,
         "server": components::server_config(settings),
         "agent": components::agent_config(settings, &addresses),
-        "kubelet": components::kubelet_configuration(settings, "/etc/resolv.conf"),
+        "kubelet": components::kubelet_configuration(settings, "/etc/resolv.conf", files::memory()?),
     });
     hide(&mut plan);
     println!("{plan:#}");

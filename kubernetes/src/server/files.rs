@@ -241,7 +241,7 @@ pub fn agent(settings: &Settings, addresses: &[std::net::IpAddr]) -> Result<()> 
 }
 
 /// The machine's memory in bytes.
-fn memory() -> Result<u64> {
+pub fn memory() -> Result<u64> {
     let text = read(Path::new("/proc/meminfo"))?;
     memory_in(&text).context("reading /proc/meminfo: there is no MemTotal")
 }
