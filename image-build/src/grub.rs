@@ -81,22 +81,37 @@ fn consoles(arch: Arch) -> String {
     format!("{PANIC_ARGUMENT} console=tty1 console={serial},115200 quiet loglevel=5")
 }
 
-/// The medium's menu.
+/// An entry of the medium's menu.
+///
+/// People and their tools (Packer) add words by keys: `e`, six times down, end. That is k3OS's place of the kernel's line: behind
+/// the title, an empty line and four others.
+fn entry(item: &Item, release: &str, consoles: &str) -> String {
+    let (title, mode) = (item.title, item.mode);
+    format!(
+        r#"
+menuentry "{title}" {{
+  set release={release}
+  set directory=/{RELEASES}/${{release}}
+  search --no-floppy --set=root --file ${{directory}}/vmlinuz --hint ${{root}}
+  echo "Starting k3OS ${{release}}"
+  linux ${{directory}}/vmlinuz {mode} {consoles}
+  initrd ${{directory}}/initrd
+}}
+"#
+    )
+}
+
+/// The medium's menu. It waits as long as k3OS's, for the same keys.
 pub fn menu(arch: Arch, release: &str) -> String {
-    let mut text = String::from("set default=0\nset timeout=3\n");
+    let mut text = String::from("set default=0\nset timeout=10\n");
     // Without a BIOS, the firmware's own console is on the serial port already.
     if arch.has_bios() {
         text += "\n# The menu is on the screen, and on the serial port where there is one.\n\
                  if serial --unit=0 --speed=115200; then\n  terminal_input console serial\n  terminal_output console serial\nfi\n";
     }
     let consoles = consoles(arch);
-    for item in MENU {
-        let directory = format!("/{RELEASES}/{release}");
-        text += &format!(
-            "\nmenuentry \"{}\" {{\n  linux {directory}/vmlinuz {} {consoles}\n  initrd {directory}/initrd\n}}\n",
-            item.title, item.mode
-        );
-    }
+    let entries = MENU.iter().map(|item| entry(item, release, &consoles));
+    text.extend(entries);
     text
 }
 
@@ -197,16 +212,31 @@ mod tests {
         assert_eq!(kernels.len(), 3);
         assert_eq!(
             kernels[0],
-            "  linux /k3os/system/releases/v1.2.3/vmlinuz k3os.mode=live panic=10 console=tty1 console=ttyS0,115200 quiet loglevel=5"
+            "  linux ${directory}/vmlinuz k3os.mode=live panic=10 console=tty1 console=ttyS0,115200 quiet loglevel=5"
         );
-        assert_eq!(
-            text.matches("  initrd /k3os/system/releases/v1.2.3/initrd\n")
-                .count(),
-            3
-        );
-        assert!(text.starts_with("set default=0\n"));
+        for line in [
+            "set release=v1.2.3",
+            "set directory=/k3os/system/releases/${release}",
+        ] {
+            assert_eq!(text.matches(&format!("  {line}\n")).count(), 3, "{line}");
+        }
+        assert_eq!(text.matches("  initrd ${directory}/initrd\n").count(), 3);
+        assert!(text.starts_with("set default=0\nset timeout=10\n"));
         let arm = menu(Arch::Arm64, "v1.2.3");
         assert!(arm.contains("console=ttyAMA0,115200") && !arm.contains("serial --unit"));
+    }
+
+    #[test]
+    fn the_kernel_is_where_the_keys_of_recipes_for_k3os_look_for_it() {
+        for arch in [Arch::Amd64, Arch::Arm64] {
+            let text = menu(arch, "v1.2.3");
+            let entries: Vec<&str> = text.split("menuentry ").skip(1).collect();
+            for entry in entries {
+                // GRUB's editor shows the title's line as the first, then what is behind the bracket.
+                let sixth_down = entry.lines().nth(6 - 1).unwrap();
+                assert!(sixth_down.starts_with("  linux "), "{entry}");
+            }
+        }
     }
 
     #[test]
