@@ -10,7 +10,7 @@ pub use machine::{
     seconds, ssh_key, sysctl, timezone, variable, write_policy,
 };
 pub use network::{
-    DATA_SOURCES, address, certificate, data_source, passphrase, server, server_url, ssid, url,
+    DATA_SOURCES, address, certificate, data_source, location, passphrase, server, server_url, ssid,
 };
 
 use crate::problem::Severity;

@@ -175,14 +175,14 @@ section! {
         device: String = check::one_line,
             eg "k3os:\n  install:\n    device: /dev/nvme0n1\n";
         /// A configuration to fetch and keep.
-        config_url: String = check::url,
+        config_url: String = check::location,
             eg "k3os:\n  install:\n    config_url: https://example.com/config.yaml\n";
         /// Ask nothing.
         silent: bool = check::any,
             eg "k3os:\n  install:\n    silent: true\n";
         /// The release to install, when it is not the one that runs. On the kernel command line of a machine whose kernel and
         /// initrd were loaded alone, that machine also runs from it.
-        iso_url: String = check::url,
+        iso_url: String = check::location,
             eg "k3os:\n  install:\n    iso_url: https://example.com/k3os-amd64.iso\n";
         /// Certificates that are trusted besides the system's when configuration or ISO come by https: each the text of one or
         /// more in PEM, or the path of a file with them.

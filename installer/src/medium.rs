@@ -50,7 +50,7 @@ impl Medium {
     ) -> Result<Self> {
         let places = Places::cleared(scratch)?;
         let image = match local(source) {
-            Some(path) => path.to_path_buf(),
+            Some(path) => path,
             None => places
                 .fetch(source, trusted_cas, scratch, reporter)
                 .with_context(|| format!("fetching {source}"))?,
@@ -69,10 +69,22 @@ impl Medium {
     }
 }
 
-/// A path, or an address of this machine's own files.
-fn local(source: &str) -> Option<&Path> {
+/// Where the medium is mounted that this machine was started from.
+const RUNNING: &str = "/run/k3os/medium";
+
+/// A path, or an address of this machine's own files. What is not there by that path may be on the medium by it.
+pub(crate) fn local(source: &str) -> Option<PathBuf> {
     let path = source.strip_prefix("file://").unwrap_or(source);
-    (!path.contains("://")).then_some(Path::new(path))
+    (!path.contains("://")).then(|| here_or_below(Path::new(path), Path::new(RUNNING)))
+}
+
+fn here_or_below(path: &Path, medium: &Path) -> PathBuf {
+    let on_medium = medium.join(path.strip_prefix("/").unwrap_or(path));
+    if path.is_absolute() && !path.exists() && on_medium.exists() {
+        on_medium
+    } else {
+        path.to_path_buf()
+    }
 }
 
 /// The one release that a medium has.
@@ -174,8 +186,8 @@ mod tests {
 
     #[test]
     fn paths_and_addresses_are_told_apart() {
-        assert_eq!(local("/x/k.iso"), Some(Path::new("/x/k.iso")));
-        assert_eq!(local("file:///x/k.iso"), Some(Path::new("/x/k.iso")));
+        assert_eq!(local("/x/k.iso"), Some(PathBuf::from("/x/k.iso")));
+        assert_eq!(local("file:///x/k.iso"), Some(PathBuf::from("/x/k.iso")));
         assert_eq!(local("http://x/k.iso"), None);
     }
 
@@ -194,5 +206,15 @@ mod tests {
                 .to_string()
                 .contains("2 releases")
         );
+    }
+
+    #[test]
+    fn a_path_that_is_not_here_may_be_on_the_medium() {
+        let medium = tempfile::tempdir().unwrap();
+        fs::write(medium.path().join("node.yaml"), "").unwrap();
+        let found = |path: &str| here_or_below(Path::new(path), medium.path());
+        assert_eq!(found("/node.yaml"), medium.path().join("node.yaml"));
+        assert_eq!(found("/etc/passwd"), Path::new("/etc/passwd"));
+        assert_eq!(found("/no/such"), Path::new("/no/such"));
     }
 }

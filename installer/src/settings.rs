@@ -10,6 +10,7 @@ use config::{Config, Secret, Severity, Source, SourceKind};
 use sha_crypt::{PasswordHasher, ShaCrypt};
 
 use crate::download::{Download, SCHEMES, trust};
+use crate::medium::local;
 use crate::refusal::Refusal;
 
 /// How long a download may take, tries included.
@@ -127,9 +128,10 @@ fn validate(source: &str, bytes: Vec<u8>) -> Result<(Settings, Vec<String>), Vec
 }
 
 fn read(source: &str, scratch: &Path, trusted_cas: &[String]) -> Result<Vec<u8>> {
-    let Some((scheme, _)) = source.split_once("://") else {
-        return bounded(Path::new(source)).with_context(|| format!("reading {source}"));
-    };
+    if let Some(path) = local(source) {
+        return bounded(&path).with_context(|| format!("reading {}", path.display()));
+    }
+    let scheme = source.split_once("://").map_or("", |(scheme, _)| scheme);
     if !SCHEMES.contains(&scheme) {
         bail!(
             "fetching {source}: {scheme} is not among {}",
@@ -199,10 +201,7 @@ mod tests {
         assert!(refusal("/no/such").what.contains("reading /no/such"));
         assert!(refusal("gopher://x/y").what.contains("gopher is not among"));
         let missing = refusal("file:///no/such/file");
-        assert!(
-            missing.what.contains("fetching file:///no/such/file"),
-            "{missing}"
-        );
+        assert!(missing.what.contains("reading /no/such/file"), "{missing}");
     }
 
     #[test]

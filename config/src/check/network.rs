@@ -113,7 +113,7 @@ fn is_authority(text: &str) -> bool {
 }
 
 /// A URL.
-pub fn url(_: &str, value: &str) -> Result<(), Complaint> {
+fn url(_: &str, value: &str) -> Result<(), Complaint> {
     one_line("", value)?;
     let fits = value
         .split_once("://")
@@ -121,6 +121,16 @@ pub fn url(_: &str, value: &str) -> Result<(), Complaint> {
     require(
         fits && !value.contains(' '),
         "is not a URL: expected SCHEME://…",
+    )
+}
+
+/// Where a file comes from: a URL, or a path on this machine or its medium.
+pub fn location(_: &str, value: &str) -> Result<(), Complaint> {
+    one_line("", value)?;
+    let is_path = value.starts_with('/') && !value.ends_with('/');
+    require(
+        is_path || url("", value).is_ok(),
+        "is neither a URL (SCHEME://…) nor an absolute path (/k3os/system/… on the medium)",
     )
 }
 
@@ -152,4 +162,24 @@ pub fn passphrase(_: &str, value: &str) -> Result<(), Complaint> {
         return Ok(());
     }
     Err(warning("has not 8 to 63 characters", "WPA needs that many"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_comes_from_a_url_or_a_path() {
+        for good in [
+            "/k3os/system/node.yaml",
+            "/my files/x",
+            "file:///x",
+            "http://h/x",
+        ] {
+            assert!(location("", good).is_ok(), "{good}");
+        }
+        for bad in ["node.yaml", "/directory/", "http://", "h/x", "/a\n/b", ""] {
+            assert!(location("", bad).is_err(), "{bad}");
+        }
+    }
 }
