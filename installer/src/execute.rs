@@ -45,7 +45,7 @@ fn perform(step: &Step, work: &mut Work<'_>, reporter: &mut dyn Reporter) -> Res
         Step::LoaderBios { .. } => loader::bios(work),
         Step::LoaderUefi { device } => loader::uefi(work, device),
         Step::FormatState { device } => disk::format_state(device),
-        Step::Label { device } => disk::label(device),
+        Step::Label { .. } => disk::label(work),
         Step::Mount { device } => work.mount(device),
         Step::Copy { .. } => copy::release(work, reporter),
         Step::Write { files } => copy::files(work, files),

@@ -95,7 +95,8 @@ impl DiskFacts {
     }
 
     fn read(disk: Disk, mounts: &[MountInfo], swaps: &str) -> Self {
-        let in_use = uses(&disk, mounts, swaps);
+        let mut in_use = uses(&disk, mounts, swaps);
+        in_use.extend(claim(&disk, mounts).filter(|_| in_use.is_empty()));
         let read = |partition: &Partition| (partition.clone(), content::read(&partition.device));
         Self {
             table: table(&disk),
@@ -140,9 +141,14 @@ impl Facts {
 
     /// Whether the release that is installed comes from this disk.
     pub fn is_medium(&self, disk: &DiskFacts) -> bool {
+        self.is_medium_at(&disk.disk.device)
+    }
+
+    /// The same by the disk's node.
+    pub fn is_medium_at(&self, device: &Path) -> bool {
         self.release
             .as_ref()
-            .is_ok_and(|release| release.disk.as_deref() == Some(&disk.disk.device))
+            .is_ok_and(|release| release.disk.as_deref() == Some(device))
     }
 }
 
@@ -200,6 +206,24 @@ fn uses(disk: &Disk, mounts: &[MountInfo], swaps: &str) -> Vec<String> {
     found
 }
 
+/// A use that no list shows: a further disk of btrfs, ZFS. The kernel itself is asked.
+fn claim(disk: &Disk, mounts: &[MountInfo]) -> Option<String> {
+    let name = disk.device.display();
+    // That of an installation that was cut off.
+    let is_ours = |mount: &MountInfo| {
+        let device = Path::new(&mount.source);
+        let parts = || disk.partitions.iter().map(|part| part.device.as_path());
+        mount.target.starts_with(crate::SCRATCH)
+            && parts()
+                .chain([disk.device.as_path()])
+                .any(|part| part == device)
+    };
+    let claimed = disk::is_claimed(&disk.device) && !mounts.iter().any(is_ours);
+    claimed.then(|| {
+        format!("{name} is used by the kernel, for instance by a file system of several disks")
+    })
+}
+
 fn find_release(directory: &Path, mounts: &[MountInfo]) -> Result<Release> {
     let directory = directory
         .canonicalize()
@@ -238,6 +262,8 @@ pub(crate) mod examples {
                 model: "QEMU HARDDISK".into(),
                 serial: format!("S{}", device.replace('/', "-")),
                 bus: "SATA",
+                outside: None,
+                sequence: 1,
                 links: Vec::new(),
                 held: false,
                 partitions: Vec::new(),
@@ -290,6 +316,7 @@ pub(crate) mod examples {
             kind: "ext4",
             label: label.into(),
             free: Some(free),
+            member: false,
         };
         disk.disk.partitions.push(partition.clone());
         disk.partitions.push((partition, content));

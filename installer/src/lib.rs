@@ -24,6 +24,7 @@ pub mod size;
 pub mod steps;
 pub mod takeover;
 
+mod disk_identity;
 mod download;
 mod refusal;
 

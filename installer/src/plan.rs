@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use system::disk::partition_device;
 
+use crate::disk_identity::DiskIdentity;
 use crate::facts::Facts;
 use crate::grub;
 use crate::layout;
@@ -28,6 +29,9 @@ pub struct Plan {
     pub disk: PathBuf,
     /// Bytes of a sector of it.
     pub sector: u64,
+    /// What tells the disk from others, compared again before the first write; `None` where the running system is on it.
+    #[serde(skip)]
+    pub identity: Option<DiskIdentity>,
     /// The directory of the release.
     pub source: PathBuf,
     /// Where the configuration comes from, in words.
@@ -122,25 +126,28 @@ impl Plan {
             version: release.version.clone(),
             size: release.size(),
         });
+        // Nothing that a boot looks at changes before the copy is known to be good.
+        steps.push(Step::ReadBack {
+            size: release.size(),
+        });
         steps.push(Step::Write {
             files: files(request, target, settings),
         });
+        steps.extend(target.label());
         steps.push(Step::Select {
             version: release.version.clone(),
-        });
-        steps.push(Step::ReadBack {
-            size: release.size(),
         });
         steps.extend(target.complete(facts.firmware));
         Self {
             target: target.words(),
             disk: target.disk().to_path_buf(),
             sector: target.sector(),
+            identity: Some(target.identity()),
             source: release.directory.clone(),
             configuration: settings.origin.clone(),
             erases: target.erases(),
             steps,
-            notes: Vec::new(),
+            notes: target::notes(request, facts, target),
             finish: request.finish,
             release: release.clone(),
         }

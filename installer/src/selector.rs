@@ -99,8 +99,15 @@ pub enum Choice<'a> {
 }
 
 impl Selector {
-    /// Chooses. Paths, ids and serial numbers look at all disks; the others only at candidates, those which can be installed to.
+    /// Whether disks are compared, instead of one being named.
+    pub fn is_comparison(&self) -> bool {
+        matches!(self, Self::Smallest | Self::Largest | Self::Size(..))
+    }
+
+    /// Chooses. Paths, ids and serial numbers look at all disks; the others only at candidates, those which can be installed to,
+    /// and of them at built-in ones as long as there are any: nobody means the stick that happens to be plugged in.
     pub fn choose<'a>(&self, all: &'a [DiskFacts], candidates: &[&'a DiskFacts]) -> Choice<'a> {
+        let candidates = &built_in(candidates);
         match self {
             Self::Path(path) => only(all.iter().filter(|disk| is_at(disk, path)).collect()),
             Self::Id(id) => {
@@ -118,6 +125,17 @@ impl Selector {
                 only(candidates.iter().copied().filter(fits).collect())
             }
         }
+    }
+}
+
+/// Built-in ones, or all where none is.
+fn built_in<'a>(disks: &[&'a DiskFacts]) -> Vec<&'a DiskFacts> {
+    let inside = |disk: &&DiskFacts| disk.disk.outside.is_none();
+    let found: Vec<_> = disks.iter().copied().filter(inside).collect();
+    if found.is_empty() {
+        disks.to_vec()
+    } else {
+        found
     }
 }
 

@@ -292,3 +292,81 @@ fn a_locked_disk_is_left_alone() {
         "{error:#}"
     );
 }
+
+#[test]
+fn a_disk_that_the_kernel_has_claimed_since_the_question_is_left_alone() {
+    use std::os::unix::fs::OpenOptionsExt;
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    let plan = plan(&request(&disk), &disk, release.path()).expect("a plan");
+    let before = disk.state();
+    // What a file system of several disks, RAID and swap do.
+    let mut options = fs::OpenOptions::new();
+    let claim = options.read(true).custom_flags(nix::libc::O_EXCL);
+    let claim = claim.open(&disk.device).unwrap();
+    let scratch = disk.directory.path().join("scratch");
+    let error = installer::execute(&plan, &scratch, &mut quiet()).unwrap_err();
+    assert!(error.to_string().contains("is in use"), "{error:#}");
+    let refusals = common::plan(&request(&disk), &disk, release.path()).unwrap_err();
+    assert!(
+        refusals[0].what.contains("used by the kernel"),
+        "{}",
+        refusals[0]
+    );
+    drop(claim);
+    assert_eq!(disk.state(), before);
+    installer::execute(&plan, &scratch, &mut quiet()).unwrap();
+}
+
+#[test]
+fn another_disk_that_got_the_name_since_the_question_is_left_alone() {
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    let plan = plan(&request(&disk), &disk, release.path()).expect("a plan");
+    let other = disk.directory.path().join("other");
+    fs::File::create(&other).unwrap().set_len(DISK).unwrap();
+    run("losetup", &["-d", text(&disk.device)]);
+    run("losetup", &[text(&disk.device), text(&other)]);
+    let scratch = disk.directory.path().join("scratch");
+    let error = installer::execute(&plan, &scratch, &mut quiet()).unwrap_err();
+    assert!(
+        error.to_string().contains("is not the disk that was shown"),
+        "{error:#}"
+    );
+    assert_eq!(fs::metadata(&other).unwrap().blocks(), 0);
+}
+
+#[test]
+fn superblocks_of_raids_at_the_ends_are_named_and_gone_afterwards() {
+    use std::os::unix::fs::FileExt;
+    if !ready() {
+        return;
+    }
+    let (disk, release) = (Disk::new(DISK, 512), release("v1.0.0"));
+    install(&disk, release.path(), &mut quiet()).unwrap();
+    let mark = |device: &Path, bytes: &[u8], before: u64| {
+        let size = fs::File::open(device).and_then(|mut file| {
+            use std::io::Seek;
+            file.seek(std::io::SeekFrom::End(0))
+        });
+        let file = fs::File::options().write(true).open(device).unwrap();
+        file.write_all_at(bytes, size.unwrap() - before).unwrap();
+        file.sync_all().unwrap();
+        system::partition::drop_cache(device).unwrap();
+    };
+    let state = disk.partition(3);
+    mark(&state, b"\xfc\x4e\x2b\xa9", 8192);
+    mark(&disk.device, b"Intel Raid ISM Cfg Sig. ", 1024);
+    let plan = plan(&request(&disk), &disk, release.path()).expect("a plan");
+    for kind in ["RAID (md)", "RAID (Intel)"] {
+        assert!(plan.target.contains(kind), "{kind}: {}", plan.target);
+    }
+    installer::execute(&plan, &disk.directory.path().join("scratch"), &mut quiet()).unwrap();
+    assert_eq!(system::content::read(&state).kind, "ext4");
+    assert_eq!(system::content::read(&disk.device).kind, "");
+    check_installed(&disk, 512, "v1.0.0");
+}

@@ -24,6 +24,9 @@ use system::{gpt, mount};
 const CHILD: &str = "K3OS_POWER_CUT_CHILD";
 const OLD: &str = "v1.0.0";
 const NEW: &str = "v2.0.0";
+/// Label and menu of another system.
+const FOREIGN: &str = "other-root";
+const MENU: &str = "boot/grub/grub.cfg";
 const SAMPLE: usize = 4;
 /// Between two points in one step.
 const STRIDE: Duration = Duration::from_millis(15);
@@ -44,10 +47,7 @@ fn whenever_the_power_goes_the_disk_is_as_before_or_plainly_unfinished_or_comple
     if std::env::var_os(CHILD).is_some() || !ready() {
         return;
     }
-    let points = std::env::var("K3OS_POWER_CUTS")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let points: usize = points.unwrap_or(SAMPLE);
+    let points = points();
     let (old, new) = (release(OLD), release(NEW));
     let before = Disk::new(DISK, 512);
     install(&before, old.path(), &mut quiet()).unwrap();
@@ -59,7 +59,7 @@ fn whenever_the_power_goes_the_disk_is_as_before_or_plainly_unfinished_or_comple
             // Spread over the steps, and later in each of them the next time round.
             let step = 1 + point * steps / points.min(steps) % steps;
             let delay = STRIDE * u32::try_from(point / steps).unwrap();
-            let disk = cut(&before, new.path(), step, delay);
+            let disk = cut(&before, &Way::erasing(new.path()), step, delay);
             let state = state(&disk);
             println!("cut {point} in step {step} after {delay:?}: {state:?}");
             install(&disk, new.path(), &mut quiet()).unwrap();
@@ -81,6 +81,112 @@ fn whenever_the_power_goes_the_disk_is_as_before_or_plainly_unfinished_or_comple
     );
 }
 
+/// At how many points.
+fn points() -> usize {
+    let points = std::env::var("K3OS_POWER_CUTS").ok();
+    points.and_then(|text| text.parse().ok()).unwrap_or(SAMPLE)
+}
+
+/// A file system of somebody else's, on the whole disk, with a menu of its own.
+fn foreign() -> Disk {
+    let disk = Disk::new(DISK, 512);
+    run(
+        "mkfs.ext4",
+        &["-q", "-F", "-L", FOREIGN, text(&disk.device)],
+    );
+    look(&disk.device, &disk, |root| {
+        fs::create_dir_all(root.join("boot/grub")).unwrap();
+        fs::write(root.join(MENU), FOREIGN).unwrap();
+    });
+    settle(&disk);
+    disk
+}
+
+fn look<T>(device: &Path, disk: &Disk, look: impl FnOnce(&Path) -> T) -> T {
+    let at = disk.directory.path().join("looked-at");
+    mount::Mount::device(device, &at, "ext4").perform().unwrap();
+    let seen = look(&at);
+    mount::unmount(&at).unwrap();
+    seen
+}
+
+/// What a kept file system boots, as GRUB sees it: the journal is not replayed before.
+fn kept_state(disk: &Disk) -> State {
+    settle(disk);
+    let read = |path: &str| {
+        let request = format!("cat /{path}");
+        run("debugfs", &["-c", "-R", &request, text(&disk.file())])
+    };
+    let menu = read(MENU);
+    let chosen = Environment::parse(read("boot/grub/grubenv").as_bytes());
+    let Some(version) = chosen.get("current").map(str::to_owned) else {
+        // Ours starts the other one's menu as long as nothing is chosen.
+        assert!(menu == FOREIGN || read("boot/grub/before.cfg") == FOREIGN);
+        return State::AsBefore;
+    };
+    let dumped = disk.directory.path().join("dumped");
+    fs::create_dir_all(&dumped).unwrap();
+    let request = format!("rdump /k3os/system/releases/{version} {}", text(&dumped));
+    run("debugfs", &["-c", "-R", &request, text(&disk.file())]);
+    check_release(&dumped.join(&version));
+    let label = run("e2label", &[text(&disk.file())]);
+    assert_eq!(label.trim(), "K3OS_STATE", "{version} is chosen");
+    State::Complete
+}
+
+#[test]
+fn whenever_the_power_goes_a_kept_file_system_boots_what_it_did_or_a_whole_release() {
+    if std::env::var_os(CHILD).is_some() || !ready() {
+        return;
+    }
+    let new = release(NEW);
+    let before = foreign();
+    let steps = keeping(&before, new.path()).steps.len();
+    // The last steps are those that matter.
+    for point in 0..points() {
+        let step = steps - point % steps;
+        let delay = STRIDE * u32::try_from(point / steps).unwrap();
+        let disk = cut(&before, &Way::keeping(new.path()), step, delay);
+        let state = kept_state(&disk);
+        println!("kept: cut {point} in step {step} after {delay:?}: {state:?}");
+        let plan = keeping(&disk, new.path());
+        installer::execute(&plan, &disk.directory.path().join("scratch"), &mut quiet()).unwrap();
+        assert_eq!(kept_state(&disk), State::Complete, "installed again");
+    }
+}
+
+#[test]
+fn a_copy_that_is_not_what_was_written_changes_nothing_that_boots() {
+    if std::env::var_os(CHILD).is_some() || !ready() {
+        return;
+    }
+    let (disk, release) = (foreign(), release(NEW));
+    let scratch = disk.directory.path().join("scratch");
+    // The release that is there already, whole, is of the same version.
+    let plan = keeping(&disk, release.path());
+    installer::execute(&plan, &scratch, &mut quiet()).unwrap();
+    run("tune2fs", &["-L", FOREIGN, text(&disk.device)]);
+    let plan = keeping(&disk, release.path());
+    let copied = scratch.join(format!(
+        "target/k3os/system/releases/.incoming-{NEW}/vmlinuz"
+    ));
+    let mut damage = common::At("reading", || fs::write(&copied, "bad").unwrap());
+    let error = installer::execute(&plan, &scratch, &mut damage).unwrap_err();
+    assert!(format!("{error:#}").contains("vmlinuz"), "{error:#}");
+    assert_eq!(run("e2label", &[text(&disk.device)]).trim(), FOREIGN);
+    look(&disk.device, &disk, |root| {
+        check_release(&root.join("k3os/system/releases").join(NEW))
+    });
+}
+
+fn keeping(disk: &Disk, release: &Path) -> installer::Plan {
+    let request = installer::Request {
+        no_format: true,
+        ..request(disk)
+    };
+    common::plan(&request, disk, release).expect("a plan")
+}
+
 /// How many steps the installation has.
 fn steps(disk: &Disk, release: &Path) -> usize {
     let plan = common::plan(&request(disk), disk, release).expect("a plan");
@@ -92,12 +198,30 @@ fn settle(disk: &Disk) {
     run("blockdev", &["--flushbufs", text(&disk.device)]);
 }
 
+/// How the child installs.
+struct Way<'a> {
+    release: &'a Path,
+    no_format: bool,
+}
+
+impl<'a> Way<'a> {
+    fn erasing(release: &'a Path) -> Self {
+        let no_format = false;
+        Self { release, no_format }
+    }
+
+    fn keeping(release: &'a Path) -> Self {
+        let no_format = true;
+        Self { release, no_format }
+    }
+}
+
 /// Installs onto a copy of a disk, ends that in a step, and gives what reached the disk, as another disk.
-fn cut(before: &Disk, release: &Path, step: usize, delay: Duration) -> Disk {
+fn cut(before: &Disk, way: &Way<'_>, step: usize, delay: Duration) -> Disk {
     let disk = Disk::new(DISK, 512);
     copy(&before.file(), &disk.file());
     settle(&disk);
-    let mut child = start(&disk, release);
+    let mut child = start(&disk, way);
     let stdout = child.stdout.take().unwrap();
     let told = until(stdout, step);
     if told {
@@ -107,7 +231,9 @@ fn cut(before: &Disk, release: &Path, step: usize, delay: Duration) -> Disk {
     child.wait().unwrap();
     let after = Disk::new(DISK, 512);
     copy(&disk.file(), &after.file());
-    // The killed installation's mount would keep its disk.
+    // The killed installation's mount would keep its disk, for ever if it was frozen at that moment.
+    let target = disk.directory.path().join("scratch/target");
+    let _ = Command::new("fsfreeze").arg("-u").arg(target).output();
     let _ = mount::unmount_lazily(&disk.directory.path().join("scratch/target"));
     after
 }
@@ -119,16 +245,17 @@ fn copy(from: &Path, to: &Path) {
     assert_eq!(size, DISK);
 }
 
-fn start(disk: &Disk, release: &Path) -> Child {
+fn start(disk: &Disk, way: &Way<'_>) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "the_child_installs", "--nocapture", "--ignored"])
         .env(
             CHILD,
             format!(
-                "{}|{}|{}",
+                "{}|{}|{}|{}",
                 text(&disk.device),
-                text(release),
-                text(disk.directory.path())
+                text(way.release),
+                text(disk.directory.path()),
+                if way.no_format { "keeping" } else { "erasing" }
             ),
         )
         .stdout(Stdio::piped())
@@ -152,11 +279,12 @@ fn the_child_installs() {
     let Ok(what) = std::env::var(CHILD) else {
         return;
     };
-    let [device, release, directory] = what.split('|').collect::<Vec<_>>()[..] else {
+    let [device, release, directory, way] = what.split('|').collect::<Vec<_>>()[..] else {
         panic!("{CHILD}={what}");
     };
     let request = installer::Request {
         device: Some(installer::Selector::Path(device.into())),
+        no_format: way == "keeping",
         ..installer::Request::default()
     };
     let mut facts = installer::Facts::gather(Path::new(release), request.device.as_ref());

@@ -1,14 +1,19 @@
-//! What a disk or partition holds, told from its first bytes, for people who are about to erase it.
+//! What a disk or partition holds, told from its first and last bytes, for people who are about to erase it.
+
+mod members;
+mod signs;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::block::text;
 use crate::ext4::Superblock;
+use signs::{SIGNS, Sign};
 
-/// How much is read: up to the label of btrfs, the last of those that are known.
-const HEAD: usize = 0x1_0200;
+/// How much is read of each end: ZFS has two labels of 256 KiB at either, and all others lie within.
+const END: usize = 1 << 20;
 
 /// What a device holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,72 +24,93 @@ pub struct Content {
     pub label: String,
     /// Free bytes of an ext4 file system, by its superblock.
     pub free: Option<u64>,
+    /// Whether it is a part of something larger, a RAID for instance, that other disks may belong to as well.
+    pub member: bool,
 }
 
-/// A mark at a fixed place, and where the label is.
-struct Sign {
-    kind: &'static str,
-    at: usize,
-    bytes: &'static [u8],
-    /// First byte and length.
-    label: (usize, usize),
+/// Both ends of a device. They overlap where it is small.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    /// The first bytes, at most 1 MiB.
+    pub head: Vec<u8>,
+    /// The last bytes, at most 1 MiB.
+    pub tail: Vec<u8>,
+    /// Bytes of the device.
+    pub size: u64,
 }
 
-const fn sign(kind: &'static str, at: usize, bytes: &'static [u8], label: (usize, usize)) -> Sign {
-    Sign {
-        kind,
-        at,
-        bytes,
-        label,
+impl Ends {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When the device cannot be read.
+    pub fn read(device: &Path) -> std::io::Result<Self> {
+        let mut file = File::open(device)?;
+        let size = file.seek(SeekFrom::End(0))?;
+        let length = usize::try_from(size).unwrap_or(END).min(END);
+        let mut ends = Self {
+            head: vec![0; length],
+            tail: vec![0; length],
+            size,
+        };
+        file.seek(SeekFrom::Start(0))?;
+        file.read_exact(&mut ends.head)?;
+        file.read_exact_at(&mut ends.tail, size - length as u64)?;
+        Ok(ends)
+    }
+
+    /// Bytes at a place counted from the device's beginning, in whichever end has them.
+    fn at(&self, place: u64, length: usize) -> Option<&[u8]> {
+        let slice = |bytes: &'_ Vec<u8>, from: u64| {
+            let from = usize::try_from(from).ok()?;
+            (from.checked_add(length)? <= bytes.len()).then_some(from)
+        };
+        if let Some(from) = slice(&self.head, place) {
+            return self.head.get(from..from + length);
+        }
+        let from = place.checked_sub(self.size.checked_sub(self.tail.len() as u64)?)?;
+        let from = slice(&self.tail, from)?;
+        self.tail.get(from..from + length)
+    }
+
+    /// Whether these bytes are at a place.
+    fn has(&self, place: u64, bytes: &[u8]) -> bool {
+        self.at(place, bytes.len()) == Some(bytes)
     }
 }
-
-/// In the order in which they are tried: FAT's boot sector also begins a disk of NTFS's kind.
-const SIGNS: [Sign; 11] = [
-    sign("LUKS", 0, b"LUKS\xba\xbe", (0, 0)),
-    sign("XFS", 0, b"XFSB", (0x6c, 12)),
-    sign("NTFS", 3, b"NTFS    ", (0, 0)),
-    sign("exFAT", 3, b"EXFAT   ", (0, 0)),
-    sign("FAT", 0x52, b"FAT32   ", (0x47, 11)),
-    sign("FAT", 0x36, b"FAT1", (0x2b, 11)),
-    sign("squashfs", 0, b"hsqs", (0, 0)),
-    sign("LVM", 0x218, b"LVM2 001", (0, 0)),
-    sign("swap", 4086, b"SWAPSPACE2", (0x41c, 16)),
-    sign("ISO 9660", 0x8001, b"CD001", (0x8028, 32)),
-    sign("btrfs", 0x1_0040, b"_BHRfS_M", (0x1_012b, 64)),
-];
 
 /// Reads what a device holds; nothing when it cannot be read.
 pub fn read(device: &Path) -> Content {
-    let mut head = Vec::with_capacity(HEAD);
-    let read = File::open(device).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
-    match read {
-        Ok(_) => identify(&head),
-        Err(_) => Content::default(),
-    }
+    Ends::read(device).map_or_else(|_| Content::default(), |ends| identify(&ends))
 }
 
-/// Tells it from the first bytes.
-pub fn identify(head: &[u8]) -> Content {
-    if let Some(superblock) = Superblock::in_head(head) {
+/// Tells it from both ends. Members of something larger come first: half of a mirror looks like the file system that is on it.
+pub fn identify(ends: &Ends) -> Content {
+    if let Some(member) = members::identify(ends) {
+        return member;
+    }
+    if let Some(superblock) = Superblock::in_head(&ends.head) {
         return Content {
             kind: "ext4",
             label: superblock.label(),
             free: superblock
                 .block_size()
                 .and_then(|size| superblock.free_blocks().checked_mul(size)),
+            member: false,
         };
     }
-    let fits = |sign: &&Sign| head.get(sign.at..sign.at + sign.bytes.len()) == Some(sign.bytes);
-    let Some(sign) = SIGNS.iter().find(fits) else {
-        return Content::default();
-    };
-    let (start, length) = sign.label;
-    Content {
-        kind: sign.kind,
-        label: text(head.get(start..start + length).unwrap_or_default()),
-        free: None,
-    }
+    let fits = |sign: &&Sign| ends.has(sign.at, sign.bytes);
+    SIGNS
+        .iter()
+        .find(fits)
+        .map_or_else(Content::default, |sign| {
+            let (start, length) = sign.label;
+            Content {
+                kind: sign.kind,
+                label: text(ends.head.get(start..start + length).unwrap_or_default()),
+                ..Content::default()
+            }
+        })
 }
 
 #[cfg(test)]
@@ -92,22 +118,30 @@ mod tests {
     use super::*;
     use crate::ext4::superblock;
 
-    fn head(marks: &[(usize, &[u8])]) -> Vec<u8> {
-        let mut head = vec![0; HEAD];
+    fn head(marks: &[(usize, &[u8])]) -> Ends {
+        let mut head = vec![0; END];
         for (at, bytes) in marks {
             head[*at..*at + bytes.len()].copy_from_slice(bytes);
         }
-        head
+        ends(head)
+    }
+
+    fn ends(head: Vec<u8>) -> Ends {
+        Ends {
+            size: 1 << 33,
+            head,
+            tail: vec![0; END],
+        }
     }
 
     #[test]
     fn kinds_and_labels_are_told() {
-        let ext4 = identify(&superblock::made_up(&[
+        let ext4 = identify(&ends(superblock::made_up(&[
             (0x78, b"K3OS_STATE"),
             (0x0c, &[100]),
             (0x08, &[10]),
             (0x18, &[2]),
-        ]));
+        ])));
         assert_eq!((ext4.kind, ext4.label.as_str()), ("ext4", "K3OS_STATE"));
         assert_eq!(ext4.free, Some(90 * 4096));
         let fat = identify(&head(&[(0x52, b"FAT32   "), (0x47, b"EFI        ")]));
@@ -117,10 +151,10 @@ mod tests {
 
     #[test]
     fn nothing_and_nonsense_are_nothing() {
-        assert_eq!(identify(&[]), Content::default());
+        assert_eq!(identify(&Ends::default()), Content::default());
         assert_eq!(identify(&head(&[])), Content::default());
         // A block size that cannot be.
         let odd = superblock::made_up(&[(0x18, &[255; 4])]);
-        assert_eq!(identify(&odd).free, None);
+        assert_eq!(identify(&ends(odd)).free, None);
     }
 }

@@ -3,18 +3,22 @@
 mod serial;
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use nix::libc;
 use nix::sys::stat;
 
 /// sysfs counts in these, whatever the disk's sectors are.
 const SYSFS_SECTOR: u64 = 512;
 /// Kernel names of what is no disk to install to.
-const NO_DISKS: [&str; 9] = [
-    "loop", "ram", "zram", "fd", "sr", "dm-", "md", "nbd", "mtdblock",
+const NO_DISKS: [&str; 13] = [
+    "loop", "ram", "zram", "fd", "sr", "dm-", "md", "nbd", "mtdblock", "bcache", "drbd", "rbd",
+    "zd",
 ];
+/// What servers' management controllers call the disks that they lend over the network (virtual media).
+const LENT: [&str; 6] = ["virtual", "idrac", "ilo ", "ami ", "megarac", "lifecycle"];
 
 /// A whole disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,11 @@ pub struct Disk {
     pub serial: String,
     /// How it is connected, e.g. `NVMe`.
     pub bus: &'static str,
+    /// Why it is unlikely to be where a system belongs, e.g. `USB`; `None` for a disk that is built in.
+    pub outside: Option<&'static str>,
+    /// The kernel's number of this disk in this place: another one gets another number, even under the same name. 0 where the
+    /// kernel has none.
+    pub sequence: u64,
     /// Links to it below `/dev/disk`, sorted.
     pub links: Vec<PathBuf>,
     /// Whether LVM, RAID or encryption uses it or one of its partitions.
@@ -56,16 +65,31 @@ pub struct Partition {
 
 /// All disks that an operating system could be installed to, in order of name. Empty drives are left out.
 pub fn list() -> Vec<Disk> {
-    let mut names: Vec<String> = children(Path::new("/sys/block"))
-        .into_iter()
-        .filter(|name| !NO_DISKS.iter().any(|prefix| name.starts_with(prefix)))
-        .collect();
-    names.sort();
-    names
+    names(Path::new("/sys/block"))
         .iter()
         .filter_map(|name| read(name).ok())
         .filter(|disk| disk.size > 0)
         .collect()
+}
+
+/// Names of disks, sorted. Hidden ones are paths to a disk that has another name: `nvme0c0n1` to `nvme0n1`.
+fn names(block: &Path) -> Vec<String> {
+    let is_hidden = |name: &String| number(&block.join(name).join("hidden")) == Some(1);
+    let mut names: Vec<String> = children(block)
+        .into_iter()
+        .filter(|name| !NO_DISKS.iter().any(|prefix| name.starts_with(prefix)))
+        .filter(|name| !is_hidden(name))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Whether the kernel uses a device, or a part of it, for itself: mounted, swap, or a part of something larger. Programs that
+/// have it open do not count.
+pub fn is_claimed(device: &Path) -> bool {
+    let mut options = fs::OpenOptions::new();
+    let opened = options.read(true).custom_flags(libc::O_EXCL).open(device);
+    opened.is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY))
 }
 
 /// The disk that a path leads to, of any kind, loop devices included.
@@ -140,13 +164,17 @@ fn read(name: &str) -> Result<Disk> {
         .canonicalize()
         .with_context(|| format!("looking for the disk {name}"))?;
     let device = Path::new("/dev").join(name.replace('!', "/"));
+    let bus = bus(&place.to_string_lossy());
+    let model = first_text(&directory, &["device/model", "device/name"]);
     Ok(Disk {
+        outside: outside(&directory, bus, &model),
+        sequence: number(&directory.join("diskseq")).unwrap_or(0),
         size: number(&directory.join("size")).unwrap_or(0) * SYSFS_SECTOR,
         sector: number(&directory.join("queue/logical_block_size")).unwrap_or(SYSFS_SECTOR),
         read_only: number(&directory.join("ro")) == Some(1),
-        model: first_text(&directory, &["device/model", "device/name"]),
+        model,
         serial: serial::of(&directory, &place),
-        bus: bus(&place.to_string_lossy()),
+        bus,
         links: links(&device),
         held: is_held(&directory),
         partitions: partitions(&directory),
@@ -215,6 +243,21 @@ fn bus(place: &str) -> &'static str {
         .map_or("", |(_, bus)| bus)
 }
 
+/// Why a disk is not a built-in one.
+fn outside(directory: &Path, bus: &str, model: &str) -> Option<&'static str> {
+    let vendor = first_text(directory, &["device/vendor"]);
+    let name = format!("{vendor} {model}").to_lowercase();
+    let is_card = first_text(directory, &["device/type"]) == "SD";
+    let is_lent = bus == "USB" && LENT.iter().any(|sign| name.contains(sign));
+    match bus {
+        _ if is_lent => Some("lent by the management controller"),
+        "USB" => Some("USB"),
+        "SD/MMC" if is_card => Some("an SD card"),
+        _ if number(&directory.join("removable")) == Some(1) => Some("removable"),
+        _ => None,
+    }
+}
+
 fn kernel_name(device: &Path) -> String {
     let name = device.strip_prefix("/dev").unwrap_or(device);
     name.to_string_lossy().replace('/', "!")
@@ -250,6 +293,47 @@ mod tests {
         assert_eq!(device("/dev/vda"), Path::new("/dev/vda3"));
         assert_eq!(device("/dev/nvme0n1"), Path::new("/dev/nvme0n1p3"));
         assert_eq!(device("/dev/mmcblk0"), Path::new("/dev/mmcblk0p3"));
+    }
+
+    /// Makes files below a directory.
+    fn sysfs(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn a_path_to_a_disk_that_has_another_name_is_left_out() {
+        let block = sysfs(&[
+            ("nvme0n1/hidden", "0\n"),
+            ("nvme0c0n1/hidden", "1\n"),
+            ("loop0/hidden", "0\n"),
+            ("sda/size", "1\n"),
+        ]);
+        assert_eq!(names(block.path()), ["nvme0n1", "sda"]);
+    }
+
+    #[test]
+    fn what_is_plugged_in_from_outside_is_told() {
+        let of = |files: &[(&str, &str)], bus, model| outside(sysfs(files).path(), bus, model);
+        let card = [("device/type", "SD\n"), ("removable", "0\n")];
+        assert_eq!(of(&card, "SD/MMC", ""), Some("an SD card"));
+        assert_eq!(of(&[("device/type", "MMC\n")], "SD/MMC", ""), None);
+        assert_eq!(of(&[("removable", "1\n")], "SATA", ""), Some("removable"));
+        assert_eq!(
+            of(&[("removable", "0\n")], "USB", "DataTraveler"),
+            Some("USB")
+        );
+        let lent = Some("lent by the management controller");
+        assert_eq!(
+            of(&[("device/vendor", "iDRAC\n")], "USB", "Virtual Floppy"),
+            lent
+        );
+        assert_eq!(of(&[], "NVMe", "Samsung"), None);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use system::durable::{self, Content, sync_directory};
+use system::ext4;
 use system::layout::RELEASES;
 
 use super::work::Work;
@@ -24,15 +26,16 @@ pub(super) fn check_source(work: &Work<'_>, reporter: &mut dyn Reporter) -> Resu
     check_all(work, &work.plan.source, reporter)
 }
 
-/// Compares what was written with the manifest, read from the disk.
+/// Compares what was written with the manifest, read from the disk; what follows may write again.
 pub(super) fn read_back(work: &mut Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
     work.mount_fresh()?;
-    check_installed(work, reporter)
+    check_copied(work, reporter)?;
+    work.mount_again()
 }
 
 /// The same with what the kernel may remember of it.
-pub(super) fn check_installed(work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
-    check_all(work, &directory(work), reporter)
+pub(super) fn check_copied(work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
+    check_all(work, &incoming(work), reporter)
         .context("the disk or the medium is broken: what was written is not what is read")
 }
 
@@ -49,12 +52,12 @@ fn check_all(work: &Work<'_>, directory: &Path, reporter: &mut dyn Reporter) -> 
     Ok(())
 }
 
-/// Copies the release beside the others, under another name until it is complete and on the disk.
+/// Copies the release beside the others, under another name until it was read back: one of the same version may be the one that
+/// boots, and is not to be replaced by a copy that nobody has compared.
 pub(super) fn release(work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
     let release = &work.plan.release;
-    let releases = work.target.join(RELEASES);
-    let incoming = releases.join(format!(".incoming-{}", release.version));
-    make_directory(&releases)?;
+    let incoming = incoming(work);
+    make_directory(&work.target.join(RELEASES))?;
     make_directory(&work.target.join(DATA))?;
     remove(&incoming)?;
     let (mut done, total) = (0, release.size());
@@ -67,7 +70,9 @@ pub(super) fn release(work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()
         })?;
     }
     copy_manifest(&release.path(NAME), &incoming.join(NAME))?;
-    settle(&incoming, &directory(work), &releases)
+    let syncing = || format!("writing {} to disk", incoming.display());
+    sync_directory(&incoming.join("grub")).with_context(syncing)?;
+    sync_directory(&incoming).with_context(syncing)
 }
 
 /// Copies one file onto the disk. What arrives there is compared when it is read back, not twice.
@@ -93,20 +98,22 @@ fn copy_manifest(from: &Path, to: &Path) -> Result<()> {
     durable::write(&content(to, &bytes, 0o644)).map(drop)
 }
 
-/// Gives a complete release its name; one of the same version that was there goes.
-fn settle(incoming: &Path, name: &Path, releases: &Path) -> Result<()> {
-    let syncing = || format!("writing {} to disk", releases.display());
-    sync_directory(incoming).with_context(syncing)?;
-    sync_directory(&incoming.join("grub")).with_context(syncing)?;
-    let version = name.file_name().unwrap_or_default().to_string_lossy();
-    let old = releases.join(format!(".old-{version}"));
-    remove(&old)?;
-    if name.exists() {
-        fs::rename(name, &old).with_context(|| format!("renaming {}", name.display()))?;
-    }
-    fs::rename(incoming, name).with_context(|| format!("renaming {}", incoming.display()))?;
-    sync_directory(releases).with_context(syncing)?;
-    remove(&old)
+/// Gives a release that was read back its name. One of the same version that is there changes places with it, in one step: there
+/// is no moment without a release of that name.
+pub(super) fn place(work: &Work<'_>) -> Result<()> {
+    let (incoming, name) = (incoming(work), directory(work));
+    let flags = if name.exists() {
+        RenameFlags::RENAME_EXCHANGE
+    } else {
+        RenameFlags::RENAME_NOREPLACE
+    };
+    renameat2(AT_FDCWD, &incoming, AT_FDCWD, &name, flags)
+        .with_context(|| format!("renaming {} to {}", incoming.display(), name.display()))?;
+    let releases = work.target.join(RELEASES);
+    sync_directory(&releases).with_context(|| format!("writing {} to disk", releases.display()))?;
+    // GRUB replays no journal: what it is to find is not only in there.
+    ext4::settle(&work.target)?;
+    remove(&incoming)
 }
 
 /// Writes configuration and menu.
@@ -118,7 +125,8 @@ pub(super) fn files(work: &Work<'_>, files: &[NewFile]) -> Result<()> {
     files.iter().filter(wanted).try_for_each(|file| {
         let path = work.target.join(&file.path);
         durable::write(&content(&path, &file.bytes, file.mode)).map(drop)
-    })
+    })?;
+    ext4::settle(&work.target)
 }
 
 /// The menu of the system that was here before, k3OS 0.2x for instance: ours offers it as long as it is there.
@@ -131,8 +139,9 @@ fn keep_menu(loader: &Path) -> Result<()> {
     durable::write(&content(&loader.join(grub::BEFORE), &bytes, 0o644)).map(drop)
 }
 
-/// Changes the environment block; what else is in one that was there stays.
+/// The release gets its name and is chosen in the environment block; what else is in one that was there stays.
 pub(super) fn select(work: &Work<'_>, version: &str) -> Result<()> {
+    place(work)?;
     let path = work.target.join(ENVIRONMENT);
     let mut environment = Environment::parse(&fs::read(&path).unwrap_or_default());
     environment.select(version);
@@ -142,6 +151,12 @@ pub(super) fn select(work: &Work<'_>, version: &str) -> Result<()> {
 
 fn directory(work: &Work<'_>) -> PathBuf {
     work.target.join(RELEASES).join(&work.plan.release.version)
+}
+
+/// Where it is until it was read back.
+fn incoming(work: &Work<'_>) -> PathBuf {
+    let name = format!(".incoming-{}", work.plan.release.version);
+    work.target.join(RELEASES).join(name)
 }
 
 fn content<'a>(path: &'a Path, bytes: &'a [u8], mode: u32) -> Content<'a> {

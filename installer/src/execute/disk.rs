@@ -1,13 +1,15 @@
 //! Tables and file systems.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use system::command::{self, CommandLine};
 use system::disk::{self, Partition, partition_device};
+use system::ext4;
 use system::gpt::{self, Entry};
 use system::partition;
 
@@ -50,15 +52,17 @@ pub(super) fn divide(work: &mut Work<'_>, slices: &[Slice]) -> Result<()> {
     Ok(())
 }
 
-/// The beginning of a partition, where file systems are told from: an old one must not be found between two steps.
+/// Both ends of a partition, where file systems and members of RAIDs are told from: an old one must not be found between two
+/// steps, nor be put together with others by the next system that sees the disk.
 fn wipe(device: &Path) -> Result<()> {
-    use std::io::Write;
     let wiping = || format!("wiping {}", device.display());
-    let mut file = File::options()
-        .write(true)
-        .open(device)
-        .with_context(wiping)?;
-    file.write_all(&vec![0; 1 << 20]).with_context(wiping)?;
+    let file = File::options().write(true).open(device);
+    let mut file = file.with_context(wiping)?;
+    let size = file.seek(SeekFrom::End(0)).with_context(wiping)?;
+    let nothing = vec![0; 1 << 20];
+    let end = size.saturating_sub(nothing.len() as u64);
+    file.write_all_at(&nothing, 0).with_context(wiping)?;
+    file.write_all_at(&nothing, end).with_context(wiping)?;
     file.sync_all().with_context(wiping)
 }
 
@@ -75,9 +79,9 @@ pub(super) fn format_esp(device: &Path) -> Result<()> {
     tool(&["mkfs.vfat", "-F", "32", "-n", Role::Esp.name()], device)
 }
 
-/// Labels a file system that is kept.
-pub(super) fn label(device: &Path) -> Result<()> {
-    tool(&["tune2fs", "-L", STATE_LABEL], device)
+/// Labels a file system that is kept, and is mounted.
+pub(super) fn label(work: &Work<'_>) -> Result<()> {
+    ext4::set_label(&work.target, STATE_LABEL)
 }
 
 /// Writes the table, then the first sector, which makes it count.

@@ -20,7 +20,10 @@ const USUAL: &str = "boot/grub";
 pub(super) fn perform(action: &Action, work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
     match action {
         Action::ReadBack { .. } => read_back(work, reporter),
-        Action::Prepare { record, menu } => prepare(&work.target, record, menu),
+        Action::Prepare { record, menu } => {
+            copy::place(work)?;
+            prepare(&work.target, record, menu)
+        }
         Action::SwitchMenu { record, menu } => switch(&work.target, record, menu),
     }
 }
@@ -30,7 +33,7 @@ pub(super) fn perform(action: &Action, work: &Work<'_>, reporter: &mut dyn Repor
 fn read_back(work: &Work<'_>, reporter: &mut dyn Reporter) -> Result<()> {
     ext4::settle(&work.target)?;
     let _ = fs::write("/proc/sys/vm/drop_caches", "1");
-    copy::check_installed(work, reporter)
+    copy::check_copied(work, reporter)
 }
 
 /// Everything that the next boot needs, written through to the disk: GRUB replays no journal.

@@ -6,11 +6,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use system::mount::{self, Flags, Mount};
-use system::{gpt, partition};
+use system::{disk, gpt, partition};
 
 use crate::grub::UNFINISHED;
 use crate::layout::Slice;
@@ -44,6 +44,7 @@ impl<'a> Work<'a> {
         fs::create_dir_all(&target).with_context(|| format!("making {}", target.display()))?;
         mount::unmount_patiently(&target)?;
         let lock = lock(&plan.disk)?;
+        check_free(plan)?;
         Ok(Self {
             plan,
             target,
@@ -73,6 +74,12 @@ impl<'a> Work<'a> {
             .perform()?;
         self.mounted = Some(device);
         Ok(())
+    }
+
+    /// Mounts it for writing again.
+    pub(super) fn mount_again(&mut self) -> Result<()> {
+        let device = self.unmount()?.context("nothing is mounted")?;
+        self.mount(&device)
     }
 
     /// Unmounts, which writes everything to disk. Gives what was mounted.
@@ -110,6 +117,28 @@ impl Drop for Work<'_> {
         // Only after a panic is anything mounted here; the next installation would clear up as well.
         let _ = self.unmount();
     }
+}
+
+/// Facts are old when somebody has answered a question: the disk must still be the same, and be used by nobody.
+///
+/// The claim is not kept, for the kernel would then mount no partition of it.
+fn check_free(plan: &Plan) -> Result<()> {
+    let Some(identity) = &plan.identity else {
+        return Ok(());
+    };
+    identity.check(&disk::open(&plan.disk)?)?;
+    let device = if plan.erases {
+        plan.disk.clone()
+    } else {
+        plan.state_device()
+    };
+    ensure!(
+        !disk::is_claimed(&device),
+        "{} is in use: mounted, swap, or a part of a file system or RAID of several disks; nothing was written. Release it \
+         (umount, swapoff, mdadm --stop, zpool export), or choose another disk",
+        device.display()
+    );
+    Ok(())
 }
 
 /// Who holds the disk alone works on it. Readers, such as udev, which looks at a disk whenever somebody has closed it, are

@@ -45,8 +45,13 @@ fi
 "#;
 
 /// What an installation that kept the file system found there, e.g. k3OS 0.2x.
+///
+/// As long as no release of ours is chosen, because an installation was cut off between menu and choice, it is what starts.
 const BEFORE: &str = r#"
 if [ -f /boot/grub/before.cfg ]; then
+  if [ -z "${current}" ]; then
+    configfile /boot/grub/before.cfg
+  fi
   menuentry "The system that was here before (its own menu)" {
     configfile /boot/grub/before.cfg
   }

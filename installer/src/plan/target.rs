@@ -4,8 +4,9 @@ mod kept;
 
 use std::path::{Path, PathBuf};
 
-use system::disk::partition_device;
+use system::disk::{Disk, partition_device};
 
+use crate::disk_identity::DiskIdentity;
 use crate::disk_text;
 use crate::facts::{DiskFacts, Facts, Firmware, Volume};
 use crate::layout::{self, Role, STATE_LABEL, Slice};
@@ -49,6 +50,29 @@ pub(super) fn find<'a>(
     } else {
         Err(refusals)
     }
+}
+
+/// What there is to know of the choice: which disks were left aside, or that there was none but such.
+pub(super) fn notes(request: &Request, facts: &Facts, target: &Target) -> Vec<String> {
+    let disk = &target.disk_facts().disk;
+    let Some(selector) = request.device.as_ref().filter(|s| s.is_comparison()) else {
+        return Vec::new();
+    };
+    if let Some(why) = disk.outside {
+        let name = disk.device.display();
+        return vec![format!(
+            "{name} is no built-in disk ({why}); there was no other for {selector}"
+        )];
+    }
+    let aside = facts.disks.iter().map(|other| &other.disk);
+    let aside = aside.filter(|other| !facts.is_medium_at(&other.device));
+    let line = |other: &Disk| {
+        let (name, why) = (other.device.display(), other.outside?);
+        Some(format!(
+            "{name} was left aside by {selector} ({why}); to install to it, name it by its path or serial number"
+        ))
+    };
+    aside.filter_map(line).collect()
 }
 
 /// The disks that could be installed to now.
@@ -191,6 +215,10 @@ impl Target<'_> {
         self.disk_facts().disk.sector
     }
 
+    pub(super) fn identity(&self) -> DiskIdentity {
+        DiskIdentity::of(&self.disk_facts().disk)
+    }
+
     pub(super) fn erases(&self) -> bool {
         matches!(self, Self::Disk(..))
     }
@@ -233,16 +261,23 @@ impl Target<'_> {
                 steps
             }
             Self::Kept(volume) => {
-                let device: PathBuf = volume.device.into();
-                let label = (volume.content.label != STATE_LABEL).then(|| Step::Label {
-                    device: device.clone(),
-                });
-                label.into_iter().chain([Step::Mount { device }]).collect()
+                let device = volume.device.into();
+                vec![Step::Mount { device }]
             }
         }
     }
 
-    /// The steps after everything was read back.
+    /// The step that makes a kept file system the state partition. Until the copy is known to be good it keeps the label by which
+    /// its owner knows it.
+    pub(super) fn label(&self) -> Option<Step> {
+        let Self::Kept(volume) = self else {
+            return None;
+        };
+        let device = volume.device.into();
+        (volume.content.label != STATE_LABEL).then_some(Step::Label { device })
+    }
+
+    /// The steps after everything was written.
     pub(super) fn complete(&self, firmware: Firmware) -> Vec<Step> {
         if !self.erases() {
             return Vec::new();

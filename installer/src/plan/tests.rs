@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 use crate::facts::Firmware;
 use crate::facts::examples::{disk, facts, release_for, with_state};
@@ -42,9 +44,9 @@ Steps:
   6. formatting /dev/vda3 with ext4
   7. mounting /dev/vda3
   8. copying the release v1.2.3 (188 MB)
-  9. writing /k3os/system/config.yaml, /boot/grub/grub.cfg, /k3os/system/growpart
- 10. choosing v1.2.3 as the release to boot
- 11. reading 188 MB back from the disk
+  9. reading 188 MB back from the disk
+ 10. writing /k3os/system/config.yaml, /boot/grub/grub.cfg, /k3os/system/growpart
+ 11. choosing v1.2.3 as the release to boot
  12. writing the partition table of /dev/vda; it can be booted from here on
 Then: nothing more; start the machine again when you like
 ";
@@ -162,7 +164,22 @@ fn an_existing_file_system_is_kept_and_labelled() {
     let facts = facts(vec![with_state(disk("/dev/sda", 8 * GB), "root", GB)]);
     let plan = plan(&request, &facts, &settings()).unwrap();
     let steps: Vec<String> = plan.steps.iter().map(Step::words).collect();
-    assert_eq!(steps[1], "labelling /dev/sda1 K3OS_STATE");
+    let order: Vec<&str> = steps
+        .iter()
+        .filter_map(|words| words.split(' ').next())
+        .collect();
+    assert_eq!(
+        order,
+        [
+            "checking",
+            "mounting",
+            "copying",
+            "reading",
+            "writing",
+            "labelling",
+            "choosing"
+        ]
+    );
     assert!(!plan.erases && plan.text().contains("its files are kept"));
     assert!(!plan.text().contains("growpart") && !plan.text().contains("erasing"));
     assert!(plan.text().contains("config.yaml (unless it is there)"));
@@ -270,4 +287,41 @@ fn every_size_of_sector_that_is_none_of_ours_is_refused() {
     odd.disk.sector = 2048;
     let text = refused(&request("/dev/sda"), &facts(vec![odd]));
     assert!(text.contains("sectors of 2048 bytes"), "{text}");
+}
+
+#[test]
+fn comparisons_mean_built_in_disks_and_the_plan_says_what_was_left_aside() {
+    let mut stick = disk("/dev/sdb", 4 * GB);
+    stick.disk.outside = Some("USB");
+    let both = facts(vec![disk("/dev/sda", 8 * GB), stick.clone()]);
+    for text in ["smallest", "size:1G..9G"] {
+        let plan = super::plan(&request(text), &both, &settings()).unwrap();
+        assert_eq!(plan.disk, PathBuf::from("/dev/sda"), "{text}");
+        assert!(
+            plan.text().contains("/dev/sdb was left aside by "),
+            "{}",
+            plan.text()
+        );
+    }
+    let named = plan(&request("/dev/sdb"), &both, &settings()).unwrap();
+    assert!(named.notes.is_empty() && named.disk == Path::new("/dev/sdb"));
+    let alone = facts(vec![stick]);
+    let plan = plan(&request("largest"), &alone, &settings()).unwrap();
+    assert_eq!(
+        plan.notes,
+        ["/dev/sdb is no built-in disk (USB); there was no other for largest"]
+    );
+}
+
+#[test]
+fn half_of_a_mirror_is_named_when_it_is_erased_and_never_kept() {
+    let mut half = with_state(disk("/dev/sda", 8 * GB), "K3OS_STATE", GB);
+    half.content.kind = "RAID (Intel)";
+    half.content.member = true;
+    let facts = facts(vec![half]);
+    let erased = plan(&request("/dev/sda"), &facts, &settings()).unwrap();
+    assert!(erased.text().contains("RAID (Intel)"), "{}", erased.text());
+    let mut request = request("/dev/sda1");
+    request.no_format = true;
+    assert!(refused(&request, &facts).contains("something larger: RAID (Intel)"));
 }

@@ -60,6 +60,7 @@ pub fn plan(
         target: words(running, facts),
         disk: running.disk.clone(),
         sector: 512,
+        identity: None,
         source: release.directory.clone(),
         configuration: origin(settings, &identity.words(adopt)),
         erases: false,

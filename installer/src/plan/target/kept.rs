@@ -44,6 +44,15 @@ fn objections(volume: Volume<'_>, release: &Release) -> Vec<Refusal> {
             "unmount it first; a system that runs from it is upgraded, not installed again",
         ));
     }
+    if volume.disk.content.member {
+        refusals.push(Refusal::new(
+            format!(
+                "{name} is on a disk that belongs to something larger: {}",
+                volume.disk.content.kind
+            ),
+            "a copy onto one disk of it would make them differ; if that is long over, remove its mark: wipefs (on a copy of the data)",
+        ));
+    }
     let (free, least) = (
         volume.content.free.unwrap_or(0),
         layout::least_free(release),
