@@ -35,6 +35,7 @@ pub mod tty;
 pub mod uevent;
 pub mod usage;
 pub mod watchdog;
+pub mod write_back;
 
 pub mod cgroup;
 pub mod clock;

@@ -202,6 +202,25 @@ pub fn unmount_lazily(target: &Path) -> Result<()> {
         .with_context(|| format!("unmounting {} lazily", target.display()))
 }
 
+/// Writes what is cached of the file system that is mounted here.
+///
+/// # Errors
+/// What the kernel answers; a device that stands still never answers.
+pub fn flush(target: &Path) -> Result<()> {
+    let root = fs::File::open(target).with_context(|| format!("opening {}", target.display()))?;
+    nix::unistd::syncfs(&root).with_context(|| format!("writing {}", target.display()))
+}
+
+/// Takes a file system away whose device or server does not answer: requests under way are given up (`MNT_FORCE`, which
+/// network file systems and FUSE know), and it is out of sight at once.
+///
+/// # Errors
+/// What the kernel answers.
+pub fn abandon(target: &Path) -> Result<()> {
+    let flags = MntFlags::MNT_FORCE | MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW;
+    umount2(target, flags).with_context(|| format!("abandoning {}", target.display()))
+}
+
 /// One line of `/proc/self/mountinfo`, as far as it is needed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountInfo {

@@ -1,9 +1,12 @@
 //! Ending the machine's run, and what keys do to PID 1.
 
 use std::fs;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use nix::sys::reboot::{RebootMode, reboot, set_cad_enabled};
+
+use crate::{console, write_back};
 
 /// How the machine ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +19,30 @@ pub enum PowerState {
     Halt,
 }
 
-/// Writes what is cached and ends the machine at once. Everything must be stopped and unmounted by now.
+/// Writes what is cached, as long as that gets on ([`crate::write_back`]), and ends the machine. Everything must be stopped
+/// and unmounted by now.
 ///
 /// # Errors
 /// When the kernel refuses; on success it does not return.
 pub fn end_machine(state: PowerState) -> Result<std::convert::Infallible> {
-    nix::unistd::sync();
+    let sync = write_back::Job {
+        name: "sync".into(),
+        action: Box::new(|| {
+            nix::unistd::sync();
+            Ok(())
+        }),
+    };
+    if !write_back::run_all(vec![sync], Instant::now() + write_back::MOST).is_empty() {
+        console::line("a disk does not answer; what was not written to it is lost");
+    }
+    end_now(state)
+}
+
+/// Ends the machine without writing anything: for one that has written all it can.
+///
+/// # Errors
+/// When the kernel refuses; on success it does not return.
+pub fn end_now(state: PowerState) -> Result<std::convert::Infallible> {
     let mode = match state {
         PowerState::Reboot => RebootMode::RB_AUTOBOOT,
         PowerState::PowerOff => RebootMode::RB_POWER_OFF,

@@ -9,8 +9,8 @@ use super::Supervisor;
 use crate::options::End;
 use crate::service::Whom;
 
-/// How long all services together may take to stop, in milliseconds.
-const MOST_FOR_STOP: u64 = 120_000;
+/// How long all services together may take to stop at least, in milliseconds, and at most, whatever their own limits are.
+const STOP_SPAN: std::ops::RangeInclusive<u64> = 120_000..=600_000;
 
 /// How long processes outside of services may take after SIGTERM, and after SIGKILL, in milliseconds.
 const MOST_FOR_REST: u64 = 3_000;
@@ -148,7 +148,9 @@ impl Supervisor {
             .filter(|unit| self.is_up(unit))
             .cloned()
             .collect();
-        self.enter(Stage::Stopping, MOST_FOR_STOP);
+        let limits = up.iter().filter_map(|unit| self.services.get(unit));
+        let span = stop_span(limits.map(|runtime| runtime.service.settings.timeout_stop));
+        self.enter(Stage::Stopping, span);
         self.stop_units(&up);
         self.settle();
     }
@@ -187,5 +189,28 @@ impl Supervisor {
         self.drain_all();
         self.writer.finish(MOST_FOR_LOGS);
         self.ended = self.ending.as_ref().map(|ending| ending.end);
+    }
+}
+
+/// How long the stop of all services may take, by their own limits (`TimeoutStopSec`; `None` is no limit): twice the
+/// longest, since ExecStop has that time and then the signal, within [`STOP_SPAN`].
+fn stop_span(limits: impl Iterator<Item = Option<u64>>) -> u64 {
+    let (least, most) = (*STOP_SPAN.start(), *STOP_SPAN.end());
+    let longest = limits.map(|limit| limit.unwrap_or(most)).max().unwrap_or(0);
+    longest.saturating_mul(2).clamp(least, most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stop_of_all_services_is_bounded_by_their_own_limits() {
+        let span = |limits: &[Option<u64>]| stop_span(limits.iter().copied());
+        assert_eq!(span(&[]), 120_000);
+        assert_eq!(span(&[Some(2_000), Some(90_000)]), 180_000);
+        assert_eq!(span(&[Some(250_000)]), 500_000, "a database gets its time");
+        assert_eq!(span(&[Some(2_000), None]), 600_000, "nobody has no limit");
+        assert_eq!(span(&[Some(u64::MAX)]), 600_000);
     }
 }
