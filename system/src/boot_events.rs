@@ -1,7 +1,7 @@
 //! Boot events: what happened when, told by the initrd, the boot and the services, kept in `/run` for
 //! `k3os boot-report`. docs/architecture.md has the form.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 
 use serde::{Deserialize, Serialize};
@@ -27,17 +27,49 @@ pub struct Event {
     pub error: Option<String>,
 }
 
-/// Appends an event to those of this boot; a report that lacks a line is better than a boot that fails over it.
+/// How large the file may become: it lies in memory, and a service that restarts for ever makes events for ever. Those of the
+/// boot itself come first and are some ten KiB.
+const MOST: u64 = 1 << 20;
+
+/// Appends an event to those of this boot; a report that lacks a line is better than a boot that fails over it. When the file
+/// is full, a last event says so and no more are kept.
 pub fn record(event: &Event) {
-    let Ok(mut line) = serde_json::to_string(event) else {
-        return;
-    };
-    line.push('\n');
     let file = OpenOptions::new()
         .create(true)
         .append(true)
         .open(EVENTS_FILE);
-    let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    if let Ok(file) = file {
+        append(file, event);
+    }
+}
+
+fn append(mut file: File, event: &Event) {
+    let length = file.metadata().map_or(MOST, |meta| meta.len());
+    if let Some(line) = line_for(event, length) {
+        let _ = file.write_all(line.as_bytes());
+    }
+}
+
+/// The line to be written behind `length` bytes, if any.
+fn line_for(event: &Event, length: u64) -> Option<String> {
+    if length >= MOST {
+        return None;
+    }
+    let mut line = serde_json::to_string(event).ok()?;
+    if length.saturating_add(line.len() as u64) >= MOST {
+        let last = Event {
+            event: "no more events are kept: the file is full".into(),
+            ms: None,
+            error: None,
+            ..event.clone()
+        };
+        line = serde_json::to_string(&last).ok()?;
+        // Whatever its length, nothing comes behind it.
+        let rest = usize::try_from(MOST - length).unwrap_or(0);
+        line.extend(std::iter::repeat_n(' ', rest.saturating_sub(line.len())));
+    }
+    line.push('\n');
+    Some(line)
 }
 
 /// Reads events from the text of the file; lines that do not fit (a cut last one) are left out.
@@ -66,6 +98,29 @@ mod tests {
             r#"{"at_ms":5,"source":"a.service","event":"starting"}"#
         );
         assert_eq!(parse(&text), [told]);
+    }
+
+    #[test]
+    fn events_without_end_do_not_fill_the_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events");
+        let event = Event {
+            at_ms: 5,
+            source: "a.service".into(),
+            event: "x".repeat(5000),
+            ms: None,
+            error: None,
+        };
+        for _ in 0..300 {
+            let file = OpenOptions::new().create(true).append(true).open(&path);
+            append(file.unwrap(), &event);
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.len() as u64 <= MOST + 200, "{}", text.len());
+        let events = parse(&text);
+        assert!(events.len() > 200);
+        let last = &events.last().unwrap().event;
+        assert_eq!(last, "no more events are kept: the file is full");
     }
 
     #[test]

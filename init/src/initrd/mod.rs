@@ -15,7 +15,7 @@ use std::thread;
 
 use anyhow::Result;
 use config::BootSwitches;
-use system::block::Volume;
+use system::block::{FileSystem, Volume};
 use system::ext4;
 use system::loopdev;
 use system::modules::{Loader, device_aliases};
@@ -238,9 +238,21 @@ fn mount_volume(volume: &Volume, target: &str, read_only: bool, loader: &mut Loa
     } else {
         Flags::MS_NODEV | Flags::MS_NOATIME
     };
-    Mount::device(&volume.device, target, volume.filesystem.kernel_name())
-        .with_flags(flags)
-        .perform()
+    let mount = Mount::device(&volume.device, target, volume.filesystem.kernel_name());
+    Mount {
+        options: options(volume.filesystem, read_only).into(),
+        ..mount.with_flags(flags)
+    }
+    .perform()
+}
+
+/// A file system in which the kernel found an error takes no more data: going on (ext4's default) makes it worse, and the next
+/// boot repairs it (decisions/0011).
+fn options(filesystem: FileSystem, read_only: bool) -> &'static str {
+    match filesystem {
+        FileSystem::Ext4 if !read_only => "errors=remount-ro",
+        _ => "",
+    }
 }
 
 fn build_root(found: &Boot, squashfs: &Path) -> Result<()> {
@@ -257,4 +269,17 @@ fn build_root(found: &Boot, squashfs: &Path) -> Result<()> {
 fn system_directory() -> Option<PathBuf> {
     let directories = [STATE, MEDIUM].map(|mount| Path::new(mount).join("k3os/system"));
     directories.into_iter().find(|directory| directory.is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_state_partition_takes_no_more_data() {
+        assert_eq!(options(FileSystem::Ext4, false), "errors=remount-ro");
+        // The medium, and a state partition of which only the release is read.
+        assert_eq!(options(FileSystem::Iso9660, true), "");
+        assert_eq!(options(FileSystem::Ext4, true), "");
+    }
 }
