@@ -22,6 +22,8 @@ pub mod notice;
 #[cfg(feature = "full")]
 pub mod report;
 pub mod rescue;
+#[cfg(feature = "full")]
+pub mod reset;
 pub mod steps;
 #[cfg(feature = "full")]
 pub mod var_space;

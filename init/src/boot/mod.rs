@@ -28,13 +28,17 @@ use system::{console, net};
 
 use crate::clock;
 use crate::initrd::{MODE_FILE, Mode};
-use crate::rescue;
+use crate::notice::Notice;
 use crate::steps::Steps;
 use crate::watchdog::{self, LoopLease};
+use crate::{rescue, reset};
 use status::{AddressNews, Status};
 
 /// What every service is started for.
 const GOAL: &str = "default.target";
+
+/// The disk was another machine's.
+const OTHER_HARDWARE: Notice = Notice("30-hardware");
 
 /// Runs the second stage as PID 1, until the machine's end.
 pub fn run() -> ! {
@@ -70,6 +74,22 @@ fn prepare(cmdline: &str, mode: &str) {
             );
         }
         Ok(())
+    });
+    steps.optional(
+        "resetting the machine's identity, where it was asked for",
+        || {
+            if reset::perform(Path::new("/"))? {
+                console::line("  this is another machine from now on");
+            }
+            Ok(())
+        },
+    );
+    steps.optional("comparing the hardware with the last boot's", || {
+        let Some(report) = reset::look_at_hardware(Path::new("/"))? else {
+            return Ok(());
+        };
+        console::line(&format!("  {report}"));
+        OTHER_HARDWARE.show(Path::new("/run"), &report)
     });
     steps.optional("establishing the machine's identity", || {
         identity::establish(Path::new("/"))

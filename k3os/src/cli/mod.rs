@@ -6,6 +6,7 @@ mod install;
 mod iso;
 mod overlay;
 mod rescue;
+mod reset;
 
 use std::ffi::OsString;
 use std::fs;
@@ -40,6 +41,8 @@ enum Command {
     Overlay(overlay::OverlayArguments),
     /// Show how far a takeover of another system has come, or take it back
     Takeover(finish_takeover::TakeoverArguments),
+    /// Make this disk another machine's, for clones of it, or keep the machine on other hardware
+    Reset(reset::ResetArguments),
     /// Show where the time of this boot went
     BootReport {
         /// How to print it
@@ -113,6 +116,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Iso(arguments) => iso::main(&arguments),
         Command::Overlay(arguments) => overlay::main(&arguments),
         Command::Takeover(arguments) => finish_takeover::main(&arguments),
+        Command::Reset(arguments) => reset::main(&arguments),
         Command::BootReport { output } => boot_report(output),
         Command::Logs {
             follow,
