@@ -21,6 +21,11 @@ pub const RUN: &str = "/run/k3s";
 /// The sandbox image, also the one in which the system pods run; the tag is the release's version.
 pub const SYSTEM_IMAGE: &str = "docker.io/k3os/system";
 
+/// What the server found wrong with the datastore, in [`RUN`]. JSON, absent where nothing was.
+pub const DATASTORE_REPORT: &str = "datastore.json";
+/// What containerd found wrong with its store, in [`RUN`].
+pub const CONTAINERD_REPORT: &str = "containerd.json";
+
 /// Paths under the data directory.
 #[derive(Debug, Clone)]
 pub struct Paths {
@@ -56,6 +61,21 @@ impl Paths {
     /// Manifests that are kept applied.
     pub fn manifests(&self) -> PathBuf {
         self.server("manifests")
+    }
+
+    /// Which objects came from which manifest.
+    pub fn applied(&self) -> PathBuf {
+        self.server("applied.json")
+    }
+
+    /// Written when the API serves for the first time.
+    pub fn served(&self) -> PathBuf {
+        self.server("served")
+    }
+
+    /// Any of these says that the machine has had a cluster. (Older releases wrote only the second.)
+    pub fn signs_of_a_cluster(&self) -> [PathBuf; 2] {
+        [self.served(), self.applied()]
     }
 
     /// Images that the user adds.

@@ -25,6 +25,11 @@ pub const CONFIG_DIRECTORY: &str = "var/lib/rancher/k3os/config.d";
 /// The ssh host keys.
 pub const HOST_KEYS: &str = "var/lib/rancher/k3os/ssh";
 
+/// agetty shows the files of this directory after `/etc/issue`, in the order of their names.
+pub const ISSUE_DIRECTORY: &str = "/run/issue.d";
+/// Every agetty that waits for a name watches this file, and shows its text again when it is written.
+pub const AGETTY_RELOAD: &str = "/run/agetty.reload";
+
 /// A path of the running machine.
 pub fn running(path: &str) -> PathBuf {
     Path::new("/").join(path)

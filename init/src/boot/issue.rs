@@ -4,14 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use system::layout::{AGETTY_RELOAD, ISSUE_DIRECTORY};
 use system::net::Address;
 
-/// agetty shows this directory's files after `/etc/issue`.
-const DIRECTORY: &str = "/run/issue.d";
 const STATE_FILE: &str = "/run/issue.d/50-k3os.issue";
-
-/// Every agetty that waits for a name watches this file, and shows the text again when it is written.
-const RELOAD_FILE: &str = "/run/agetty.reload";
 
 /// What the text is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +28,7 @@ impl Issue<'_> {
     /// # Errors
     /// When `/run` cannot be written.
     pub fn write(&self) -> Result<()> {
-        fs::create_dir_all(DIRECTORY).with_context(|| format!("making {DIRECTORY}"))?;
+        fs::create_dir_all(ISSUE_DIRECTORY).with_context(|| format!("making {ISSUE_DIRECTORY}"))?;
         fs::write(Path::new(STATE_FILE), self.text())
             .with_context(|| format!("writing {STATE_FILE}"))
     }
@@ -65,7 +61,7 @@ impl Issue<'_> {
 /// # Errors
 /// When `/run` cannot be written.
 pub fn show_again() -> Result<()> {
-    fs::write(RELOAD_FILE, "").with_context(|| format!("writing {RELOAD_FILE}"))
+    fs::write(AGETTY_RELOAD, "").with_context(|| format!("writing {AGETTY_RELOAD}"))
 }
 
 fn address_line(addresses: &[Address]) -> String {

@@ -26,10 +26,16 @@ pub use registries::Registries;
 /// Name of the kubelet's configuration file under `agent/`.
 pub const KUBELET_CONFIG: &str = "etc/kubelet.conf";
 
-/// The file for `kubernetes server --config`.
-pub fn server_config(settings: &Settings) -> Value {
+/// The file for `kubernetes server --config`. `had_cluster`: this machine has served a cluster before, so that an empty
+/// datastore is a loss and not a beginning.
+pub fn server_config(settings: &Settings, had_cluster: bool) -> Value {
     json!({
         "kine": kine::flags(settings),
+        "datastore": {
+            "hadCluster": had_cluster,
+            "startEmpty": settings.paths.signs_of_a_cluster(),
+            "report": paths::run(paths::DATASTORE_REPORT),
+        },
         "kube-apiserver": apiserver::flags(settings),
         "kube-controller-manager": controller_manager::flags(settings),
         "kube-scheduler": scheduler::flags(settings),
@@ -99,7 +105,7 @@ mod tests {
             let settings = settings(line)?;
             golden(
                 &format!("server-{name}.json"),
-                &format!("{:#}\n", server_config(&settings)),
+                &format!("{:#}\n", server_config(&settings, false)),
             )?;
             let agent = agent_config(&settings, &[IpAddr::from([10, 0, 2, 15])]);
             golden(&format!("agent-{name}.json"), &format!("{agent:#}\n"))?;

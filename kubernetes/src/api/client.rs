@@ -1,5 +1,5 @@
-use std::path::Path;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -46,34 +46,51 @@ impl Error {
 
 type Connections = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// Connections to one API server with one client certificate.
+/// The PEM files of a client: whom it trusts, and what it shows.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The CA of the API.
+    pub ca: PathBuf,
+    /// The client's certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// Connections to one API server with one client certificate. Clones share both.
 #[derive(Clone)]
 pub struct Client {
     url: String,
-    connections: Connections,
+    identity: Arc<Identity>,
+    connections: Arc<RwLock<Connections>>,
 }
 
 impl Client {
-    /// A client of `url` that trusts `ca` and shows `certificate` (PEM files).
+    /// A client of `url` with this identity.
     ///
     /// # Errors
     /// Files that cannot be read or are no certificates.
-    pub fn new(url: &str, ca: &Path, certificate: &Path, key: &Path) -> Result<Self> {
-        let tls = tls(ca, certificate, key).context("preparing the connection to the API")?;
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_only()
-            .enable_http1()
-            .build();
-        let connections = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(60))
-            .pool_max_idle_per_host(2)
-            .build(connector);
+    pub fn new(url: &str, identity: Identity) -> Result<Self> {
+        let connections = connections(&identity)?;
         Ok(Client {
             url: url.into(),
-            connections,
+            identity: Arc::new(identity),
+            connections: Arc::new(RwLock::new(connections)),
         })
+    }
+
+    /// Reads the files again: requests from now on are made by new connections. Watches that run go on until the API
+    /// ends them.
+    ///
+    /// # Errors
+    /// As [`Client::new`]; the old connections are then still used.
+    pub fn reload(&self) -> Result<()> {
+        let fresh = connections(&self.identity)?;
+        *self
+            .connections
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
     }
 
     /// GET, as JSON.
@@ -208,7 +225,12 @@ impl Client {
             .header(header::CONTENT_TYPE, kind)
             .body(Full::from(body))
             .map_err(connection)?;
-        self.connections.request(request).await.map_err(connection)
+        let connections = self
+            .connections
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        connections.request(request).await.map_err(connection)
     }
 }
 
@@ -226,7 +248,26 @@ fn message(body: &[u8]) -> String {
     }
 }
 
-fn tls(ca: &Path, certificate: &Path, key: &Path) -> Result<rustls::ClientConfig> {
+fn connections(identity: &Identity) -> Result<Connections> {
+    let tls = tls(identity).context("preparing the connection to the API")?;
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_only()
+        .enable_http1()
+        .build();
+    Ok(legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(60))
+        .pool_max_idle_per_host(2)
+        .build(connector))
+}
+
+fn tls(identity: &Identity) -> Result<rustls::ClientConfig> {
+    let Identity {
+        ca,
+        certificate,
+        key,
+    } = identity;
     let mut roots = rustls::RootCertStore::empty();
     for certificate in
         CertificateDer::pem_file_iter(ca).with_context(|| format!("reading {}", ca.display()))?

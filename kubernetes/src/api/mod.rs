@@ -6,5 +6,5 @@ mod discovery;
 mod watch;
 
 pub use apply::{Applier, ObjectRef};
-pub use client::{Client, Error as ClientError};
+pub use client::{Client, Error as ClientError, Identity};
 pub use watch::Watch;

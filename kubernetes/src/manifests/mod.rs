@@ -7,4 +7,5 @@ mod keeper;
 mod record;
 
 pub use bundled::{Substitution, install};
+pub use directory::Changes;
 pub use keeper::keep_applied;

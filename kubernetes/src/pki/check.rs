@@ -12,14 +12,40 @@ use super::plan::Leaf;
 /// Renewed when it ends within this time.
 const RENEW_BEFORE: Duration = Duration::days(90);
 
+/// Why a certificate is made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// There was none, or no key for it.
+    #[error("it is new")]
+    New,
+    /// It or its key is damaged.
+    #[error("it cannot be read")]
+    Unreadable,
+    /// Certificate and key do not belong together.
+    #[error("its key is another")]
+    OtherKey,
+    /// The CA that is there has not signed it.
+    #[error("its CA is another")]
+    OtherCa,
+    /// Its time is over.
+    #[error("it has ended")]
+    Ended,
+    /// Its time is over soon.
+    #[error("it ends soon")]
+    EndsSoon,
+    /// It is for another name, address, user or group.
+    #[error("its names have changed")]
+    OtherNames,
+}
+
 /// Why a certificate (with its key) has to be made anew; `None` when it serves.
 pub fn reason_to_renew(
     pair: &Pair,
     ca_pem: &str,
     leaf: &Leaf,
     now: OffsetDateTime,
-) -> Option<&'static str> {
-    const UNREADABLE: Option<&str> = Some("it cannot be read");
+) -> Option<Reason> {
+    const UNREADABLE: Option<Reason> = Some(Reason::Unreadable);
     let certificate_pem = parse_x509_pem(pair.certificate.as_bytes());
     let (Ok((_, pem)), Ok((_, ca))) = (certificate_pem, parse_x509_pem(ca_pem.as_bytes())) else {
         return UNREADABLE;
@@ -34,16 +60,21 @@ pub fn reason_to_renew(
         return UNREADABLE;
     };
     if key.subject_public_key_info() != certificate.public_key().raw {
-        return Some("its key is another");
+        return Some(Reason::OtherKey);
     }
-    if certificate.issuer() != ca.subject() {
-        return Some("its CA is another");
+    // By its signature: a CA that was made anew may have the name of the old one.
+    let is_signed = certificate.verify_signature(Some(ca.public_key())).is_ok();
+    if !is_signed || certificate.issuer() != ca.subject() {
+        return Some(Reason::OtherCa);
     }
     let ends = certificate.validity().not_after.to_datetime();
-    if ends < issue::must_last_until(now, RENEW_BEFORE) {
-        return Some("it ends soon");
+    if ends < now {
+        return Some(Reason::Ended);
     }
-    (!is_for(&certificate, leaf)).then_some("its names have changed")
+    if ends < issue::must_last_until(now, RENEW_BEFORE) {
+        return Some(Reason::EndsSoon);
+    }
+    (!is_for(&certificate, leaf)).then_some(Reason::OtherNames)
 }
 
 fn is_for(certificate: &X509Certificate<'_>, leaf: &Leaf) -> bool {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, date_time_ymd,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -68,11 +68,11 @@ pub fn ca(ca: Ca, now: OffsetDateTime) -> Result<Pair> {
     })
 }
 
-/// A new certificate with a key of its own, signed by `authority`.
+/// A new certificate for `key`, signed by `authority`.
 ///
 /// # Errors
 /// An authority that cannot be used, or a name that no certificate can hold.
-pub fn leaf(leaf: &Leaf, authority: &Pair, now: OffsetDateTime) -> Result<Pair> {
+pub fn leaf(leaf: &Leaf, key: &KeyPair, authority: &Pair, now: OffsetDateTime) -> Result<String> {
     let issuer = issuer(authority).with_context(|| format!("using {}", leaf.ca.stem()))?;
     let mut params = CertificateParams::new(leaf.names.clone())
         .with_context(|| format!("naming {}", leaf.stem))?;
@@ -84,14 +84,20 @@ pub fn leaf(leaf: &Leaf, authority: &Pair, now: OffsetDateTime) -> Result<Pair> 
     }];
     params.use_authority_key_identifier_extension = true;
     set_validity(&mut params, now, LEAF_LIFE);
-    let key = key()?;
     let certificate = params
-        .signed_by(&key, &issuer)
+        .signed_by(key, &issuer)
         .with_context(|| format!("signing {}", leaf.stem))?;
-    Ok(Pair {
-        certificate: certificate.pem(),
-        key: key.serialize_pem(),
-    })
+    Ok(certificate.pem())
+}
+
+/// Whether certificate and key of a CA belong together.
+pub fn is_pair(pair: &Pair) -> bool {
+    let certificate = x509_parser::pem::parse_x509_pem(pair.certificate.as_bytes());
+    let (Ok((_, pem)), Ok(key)) = (certificate, read_key(&pair.key)) else {
+        return false;
+    };
+    pem.parse_x509()
+        .is_ok_and(|found| found.public_key().raw == key.subject_public_key_info())
 }
 
 fn issuer(authority: &Pair) -> Result<Issuer<'static, KeyPair>> {

@@ -7,7 +7,7 @@ pub mod plan;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use system::durable;
 use time::OffsetDateTime;
 
@@ -15,20 +15,40 @@ use crate::paths::Paths;
 use issue::Pair;
 use plan::{Ca, Leaf, Place};
 
-/// Makes what is missing, renews what ends within 90 days or whose names have changed. Returns a line for each
-/// certificate that was made.
+pub use check::Reason;
+
+/// A certificate that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// Stem of its files.
+    pub stem: &'static str,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl std::fmt::Display for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.stem, self.reason)
+    }
+}
+
+/// Makes what is missing, renews what ends within 90 days or whose names have changed. Returns the
+/// certificates that were made.
 ///
 /// # Errors
 /// Reading, making or writing any of them. A CA of which only half is there is an error, too: making a new one would
 /// lock out every node and user.
-pub fn ensure(paths: &Paths, leaves: &[Leaf], now: OffsetDateTime) -> Result<Vec<String>> {
+pub fn ensure(paths: &Paths, leaves: &[Leaf], now: OffsetDateTime) -> Result<Vec<Made>> {
     ensure_service_key(paths)?;
     let mut made = Vec::new();
     for ca in Ca::ALL {
         let authority = ensure_ca(paths, ca, now)?;
         for leaf in leaves.iter().filter(|l| l.ca == ca) {
             if let Some(reason) = ensure_leaf(paths, leaf, &authority, now)? {
-                made.push(format!("{}: {reason}", leaf.stem));
+                made.push(Made {
+                    stem: leaf.stem,
+                    reason,
+                });
             }
         }
     }
@@ -62,10 +82,17 @@ fn ensure_ca(paths: &Paths, ca: Ca, now: OffsetDateTime) -> Result<Pair> {
     let crt = paths.tls(&format!("{}.crt", ca.stem()));
     let key = paths.tls(&format!("{}.key", ca.stem()));
     if crt.exists() {
-        return Ok(Pair {
+        let pair = Pair {
             certificate: read(&crt)?,
             key: read(&key)?,
-        });
+        };
+        let doing = || format!("using {} with {}", crt.display(), key.display());
+        ensure!(
+            issue::is_pair(&pair),
+            "{}: they do not belong together; put back the two that do",
+            doing()
+        );
+        return Ok(pair);
     }
     let pair = issue::ca(ca, now)?;
     // The key first: a certificate on disk means that its key is there, too.
@@ -79,7 +106,7 @@ fn ensure_leaf(
     leaf: &Leaf,
     authority: &Pair,
     now: OffsetDateTime,
-) -> Result<Option<&'static str>> {
+) -> Result<Option<Reason>> {
     let (crt, key) = (file(paths, leaf, "crt"), file(paths, leaf, "key"));
     let reason = if crt.exists() && key.exists() {
         let pair = Pair {
@@ -88,14 +115,23 @@ fn ensure_leaf(
         };
         check::reason_to_renew(&pair, &authority.certificate, leaf, now)
     } else {
-        Some("it is new")
+        Some(Reason::New)
     };
-    if reason.is_some() {
-        // Each file is replaced at once: components that watch them must find both at any time. Should power fail
-        // between the two, the next start sees that they do not match.
-        let pair = issue::leaf(leaf, authority, now)?;
-        durable::write_own(&key, &pair.key, 0o600)?;
-        durable::write_own(&crt, &pair.certificate, 0o644)?;
+    if let Some(reason) = reason {
+        // The key stays where it serves: then one file is replaced, at once, and components that watch both never find
+        // two that do not match, whatever fails in between.
+        let serving = matches!(
+            reason,
+            Reason::Ended | Reason::EndsSoon | Reason::OtherNames | Reason::OtherCa
+        );
+        let pair = if serving {
+            issue::read_key(&read(&key)?)?
+        } else {
+            issue::key()?
+        };
+        durable::write_own(&key, pair.serialize_pem(), 0o600)?;
+        let certificate = issue::leaf(leaf, &pair, authority, now)?;
+        durable::write_own(&crt, certificate, 0o644)?;
     }
     Ok(reason)
 }
@@ -123,6 +159,55 @@ mod tests {
         }
     }
 
+    fn words(made: &[Made]) -> Vec<String> {
+        made.iter().map(ToString::to_string).collect()
+    }
+
+    /// A CA of the old name and another key: what the old one signed is refused by everybody who trusts the new one.
+    #[test]
+    fn what_another_ca_of_the_same_name_signed_is_made_anew() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let paths = Paths::new(dir.path());
+        let leaves = plan::leaves(&facts());
+        let now = date_time_ymd(2027, 1, 1);
+        ensure(&paths, &leaves, now)?;
+        // The name has the time in it: the same time makes the same name.
+        for extension in ["crt", "key"] {
+            fs::remove_file(paths.tls(&format!("client-ca.{extension}")))?;
+        }
+        let made = ensure(&paths, &leaves, now)?;
+        let clients = leaves.iter().filter(|leaf| leaf.ca == Ca::Client).count();
+        assert_eq!(made.len(), clients);
+        assert!(made.iter().all(|made| made.reason == Reason::OtherCa));
+        assert!(ensure(&paths, &leaves, now)?.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn a_renewal_replaces_one_file_only() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let paths = Paths::new(dir.path());
+        let leaves = plan::leaves(&facts());
+        ensure(&paths, &leaves, date_time_ymd(2027, 1, 1))?;
+        let key = fs::read(paths.tls("client-admin.key"))?;
+        let certificate = fs::read(paths.tls("client-admin.crt"))?;
+        ensure(&paths, &leaves, date_time_ymd(2027, 11, 1))?;
+        assert_eq!(fs::read(paths.tls("client-admin.key"))?, key);
+        assert_ne!(fs::read(paths.tls("client-admin.crt"))?, certificate);
+        Ok(())
+    }
+
+    #[test]
+    fn a_ca_with_another_key_is_an_error() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let paths = Paths::new(dir.path());
+        let now = date_time_ymd(2027, 1, 1);
+        ensure(&paths, &[], now)?;
+        fs::copy(paths.tls("server-ca.key"), paths.tls("client-ca.key"))?;
+        assert!(ensure(&paths, &[], now).is_err());
+        Ok(())
+    }
+
     #[test]
     fn certificates_are_made_once_and_renewed_in_time() -> Result<()> {
         let dir = tempfile::tempdir()?;
@@ -135,9 +220,12 @@ mod tests {
         let renewed = ensure(&paths, &leaves, date_time_ymd(2027, 11, 1))?;
         assert_eq!(renewed.len(), leaves.len());
         assert!(
-            renewed.iter().all(|line| line.ends_with("it ends soon")),
+            renewed.iter().all(|made| made.reason == Reason::EndsSoon),
             "{renewed:?}"
         );
+        let late = ensure(&paths, &leaves, date_time_ymd(2029, 1, 1))?;
+        assert!(late.iter().all(|made| made.reason == Reason::Ended));
+        assert_eq!(late.len(), leaves.len());
         Ok(())
     }
 
@@ -172,13 +260,12 @@ mod tests {
             ..facts()
         };
         let mut made = ensure(&paths, &plan::leaves(&more), now)?;
-        made.sort();
-        let why = "its names have changed";
+        made.sort_by_key(|made| made.stem);
         assert_eq!(
-            made,
+            words(&made),
             [
-                format!("serving-kube-apiserver: {why}"),
-                format!("serving-kubelet: {why}")
+                "serving-kube-apiserver: its names have changed",
+                "serving-kubelet: its names have changed"
             ]
         );
         assert!(ensure(&paths, &plan::leaves(&facts()), now)?.is_empty());
@@ -193,7 +280,10 @@ mod tests {
         let now = date_time_ymd(2027, 1, 1);
         ensure(&paths, &leaves, now)?;
         fs::remove_file(paths.tls("client-admin.key"))?;
-        assert_eq!(ensure(&paths, &leaves, now)?, ["client-admin: it is new"]);
+        assert_eq!(
+            words(&ensure(&paths, &leaves, now)?),
+            ["client-admin: it is new"]
+        );
         for entry in fs::read_dir(paths.server("tls"))? {
             let entry = entry?;
             let private = entry.path().extension().is_some_and(|e| e == "key");
@@ -220,7 +310,7 @@ mod tests {
             paths.tls("client-admin.key"),
         )?;
         assert_eq!(
-            ensure(&paths, &leaves, now)?,
+            words(&ensure(&paths, &leaves, now)?),
             ["client-admin: its key is another"]
         );
         assert!(ensure(&paths, &leaves, now)?.is_empty());

@@ -22,8 +22,8 @@ pub const CONTAINERD_CONFIG: &str = "etc/containerd/config.toml";
 /// Written by init where the hardware does not know the time.
 const CLOCK_GUESSED: &str = "/run/k3os/clock-guessed";
 
-/// Certificates for a node with these addresses. Returns a line for each that was made.
-pub fn pki(settings: &Settings, addresses: &[std::net::IpAddr]) -> Result<Vec<String>> {
+/// Certificates for a node with these addresses. Returns those that were made.
+pub fn pki(settings: &Settings, addresses: &[std::net::IpAddr]) -> Result<Vec<pki::Made>> {
     let leaves = pki::plan::leaves(&pki::plan::Facts::of(settings, addresses));
     pki::ensure(&settings.paths, &leaves, now(Path::new(CLOCK_GUESSED)))
         .context("preparing the certificates")
@@ -218,8 +218,19 @@ pub fn server(settings: &Settings) -> Result<()> {
     fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
     json(
         &paths::run("server.json"),
-        &components::server_config(settings),
+        &components::server_config(settings, had_cluster(&settings.paths)),
     )
+}
+
+/// Whether this machine has served a cluster.
+fn had_cluster(paths: &Paths) -> bool {
+    paths.signs_of_a_cluster().iter().any(|sign| sign.exists())
+}
+
+/// From now on an empty datastore is a loss.
+pub fn remember_cluster(paths: &Paths) -> Result<()> {
+    const WORDS: &str = "The API of this machine has served. Without this file, a datastore that is gone is made anew, empty.\n";
+    durable::write_own(&paths.served(), WORDS, 0o600).map(|_| ())
 }
 
 /// `kubernetes agent --config`, and the kubelet's configuration.
@@ -289,6 +300,18 @@ fn read(path: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_that_has_served_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path());
+        assert!(!had_cluster(&paths));
+        remember_cluster(&paths).unwrap();
+        assert!(had_cluster(&paths));
+        fs::remove_file(paths.served()).unwrap();
+        durable::write_own(&paths.applied(), "{}", 0o600).unwrap();
+        assert!(had_cluster(&paths), "as an older release left it");
+    }
 
     #[test]
     fn a_guess_is_no_time() {

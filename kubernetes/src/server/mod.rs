@@ -5,6 +5,7 @@ mod dry_run;
 mod endpoints;
 mod external;
 mod files;
+mod findings;
 mod gateway;
 mod kernel;
 mod node;

@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use super::address::Changes;
 use super::gateway::Gateway;
 use super::{
-    address, endpoints, external, files, kernel, overlap, policies, ports, ranges, ready, renewal,
-    resolv, services,
+    address, endpoints, external, files, findings, kernel, overlap, policies, ports, ranges, ready,
+    renewal, resolv, services,
 };
-use crate::api::{Applier, Client};
+use crate::api::{Applier, Client, Identity};
 use crate::notify::{Event, Notifier};
 use crate::paths;
 use crate::settings::Settings;
@@ -75,7 +75,9 @@ impl Node {
         tokio::select! {
             never = gateway.serve() => match never {},
             failed = self.run_node(&changes) => failed,
+            never = self.keep_certificates(&client) => match never {},
             never = self.report_containerd() => match never {},
+            never = findings::follow(&self.notifier) => match never {},
             failed = self.run_cluster(&client, &gateway) => failed,
         }
     }
@@ -132,8 +134,8 @@ impl Node {
     }
 
     fn prepare_pki(&self, addresses: &[IpAddr]) -> Result<()> {
-        for line in files::pki(&self.settings, addresses)? {
-            println!("k3s: made certificate {line}");
+        for made in files::pki(&self.settings, addresses)? {
+            println!("k3s: made certificate {made}");
         }
         Ok(())
     }
@@ -141,12 +143,43 @@ impl Node {
     fn client(&self) -> Result<Client> {
         let tls = |name: &str| self.settings.paths.tls(name);
         let url = self.settings.api_url();
-        Client::new(
-            &url,
-            &tls("server-ca.crt"),
-            &tls("client-supervisor.crt"),
-            &tls("client-supervisor.key"),
-        )
+        let identity = Identity {
+            ca: tls("server-ca.crt"),
+            certificate: tls("client-supervisor.crt"),
+            key: tls("client-supervisor.key"),
+        };
+        Client::new(&url, identity)
+    }
+
+    /// Renews certificates in time, for ever. A failure is reported and tried again.
+    async fn keep_certificates(&self, client: &Client) -> Infallible {
+        let looks = renewal::Looks::new();
+        let mut failed = false;
+        loop {
+            looks.next(failed).await;
+            let outcome = self.renew_certificates(client);
+            failed = outcome.is_err();
+            if let Err(error) = outcome {
+                println!("k3s: {error:#}");
+            }
+        }
+    }
+
+    fn renew_certificates(&self, client: &Client) -> Result<()> {
+        let addresses = self.addresses.borrow().clone();
+        let made = renewal::look(&self.settings, &addresses)?;
+        client.reload()?;
+        for made in &made {
+            println!("k3s: renewed certificate {made}");
+        }
+        if renewal::is_too_late(&made) {
+            self.notifier
+                .status("certificates had ended: starting server and agent again");
+            for service in [&self.server, &self.agent] {
+                service.get().inspect(|service| service.restart());
+            }
+        }
+        Ok(())
     }
 
     /// The node's side: an address, then the agent, which waits for containerd by itself; from then on the address is
@@ -194,10 +227,10 @@ impl Node {
         self.notifier.event(Event::ApiReady);
         gateway.open();
         let settings = &self.settings;
-        let (directory, record) = (
-            settings.paths.manifests(),
-            settings.paths.server("applied.json"),
-        );
+        if let Err(error) = files::remember_cluster(&settings.paths) {
+            println!("k3s: warning: {error:#}");
+        }
+        let (directory, record) = (settings.paths.manifests(), settings.paths.applied());
         let (up, node) = watch::channel(false);
         let node_up = async {
             ready::schedulable(client, &settings.node_name).await;
@@ -213,7 +246,6 @@ impl Node {
             never = node_up => never,
             failed = manifests::keep_applied(client, &directory, &record, node) => failed,
             failed = resolv::follow(settings, client) => failed,
-            never = renewal::keep(settings, self.addresses.subscribe()) => match never {},
             never = self.publish(client) => match never {},
             never = local_path::provision(client, &settings.node_name, &settings.storage) => match never {},
             never = self.report_node(client) => match never {},

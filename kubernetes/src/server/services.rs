@@ -10,6 +10,8 @@ use super::proxy;
 /// containerd. Its death does not end pods: their shims live on.
 pub fn containerd(settings: &Settings, cgroups: &Cgroups) -> Service {
     let config = text(settings.paths.agent(CONTAINERD_CONFIG));
+    let store = text(settings.paths.agent("containerd"));
+    let report = text(paths::run(paths::CONTAINERD_REPORT));
     let level = if settings.args.runtime.debug {
         "debug"
     } else {
@@ -21,7 +23,16 @@ pub fn containerd(settings: &Settings, cgroups: &Cgroups) -> Service {
         settings,
         cgroups,
         "containerd",
-        &["--config", &config, "--log-level", level],
+        &[
+            "--check-store",
+            &store,
+            "--report",
+            &report,
+            "--config",
+            &config,
+            "--log-level",
+            level,
+        ],
         environment,
     )
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"sync"
 
+	"github.com/k3os/k3os/kubernetes/upstream/datastore"
 	kineapp "github.com/k3s-io/kine/pkg/app"
 	"github.com/k3s-io/kine/pkg/endpoint"
 	"github.com/urfave/cli/v2"
@@ -22,10 +23,12 @@ type kine struct {
 	grpc    *grpc.Server
 	cancel  context.CancelFunc
 	serving *sync.WaitGroup
+	// database is the SQLite file, "" for other databases.
+	database string
 }
 
 // startKine returns when kine's socket accepts connections.
-func startKine(flags []string) (*kine, error) {
+func startKine(ctx context.Context, flags []string, facts datastore.Facts) (*kine, error) {
 	if len(flags) == 0 {
 		return nil, nil
 	}
@@ -33,14 +36,14 @@ func startKine(flags []string) (*kine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareDatabase(config.Endpoint); err != nil {
+	if err := prepareDatabase(ctx, config.Endpoint, facts); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", kineName, err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	store := &kine{grpc: newGRPCServer(), cancel: cancel, serving: &sync.WaitGroup{}}
+	serving, cancel := context.WithCancel(context.Background())
+	store := &kine{grpc: newGRPCServer(), cancel: cancel, serving: &sync.WaitGroup{}, database: databasePath(config.Endpoint)}
 	config.GRPCServer = store.grpc
 	config.WaitGroup = store.serving
-	if _, err := endpoint.Listen(ctx, config); err != nil {
+	if _, err := endpoint.Listen(serving, config); err != nil {
 		cancel()
 		return nil, fmt.Errorf("starting %s: %w", kineName, err)
 	}

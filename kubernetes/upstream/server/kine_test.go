@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k3os/k3os/kubernetes/upstream/datastore"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -18,7 +19,7 @@ func startTestKine(t *testing.T) (store *kine, client *clientv3.Client, database
 	directory := t.TempDir()
 	database = filepath.Join(directory, "state.db")
 	socket := "unix://" + filepath.Join(directory, "kine.sock")
-	store, err := startKine([]string{"--listen-address", socket, "--endpoint", "sqlite://" + database + "?_journal=WAL", "--metrics-bind-address", "0"})
+	store, err := startKine(context.Background(), []string{"--listen-address", socket, "--endpoint", "sqlite://" + database + "?_journal=WAL&_synchronous=FULL", "--metrics-bind-address", "0"}, datastore.Facts{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +92,7 @@ func TestDatabasePath(t *testing.T) {
 }
 
 func TestUnknownKineFlagIsNamed(t *testing.T) {
-	_, err := startKine([]string{"--no-such-flag"})
+	_, err := startKine(context.Background(), []string{"--no-such-flag"}, datastore.Facts{})
 	if err == nil {
 		t.Fatal("an unknown flag was accepted")
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/k3os/k3os/kubernetes/upstream/configfile"
+	"github.com/k3os/k3os/kubernetes/upstream/datastore"
 	"github.com/k3os/k3os/kubernetes/upstream/heap"
 )
 
@@ -46,6 +47,7 @@ func Main(args []string) error {
 // components are configured but not started: every flag has been understood.
 type components struct {
 	kineFlags         []string
+	datastore         datastore.Facts
 	apiServer         *apiServer
 	controllerManager *controllerManager
 	scheduler         *scheduler
@@ -70,11 +72,11 @@ func newComponents(config *Config) (*components, error) {
 	if err := apiServer.applyGlobals(); err != nil {
 		return nil, err
 	}
-	return &components{config.Kine, apiServer, controllerManager, scheduler, started}, nil
+	return &components{config.Kine, config.Datastore, apiServer, controllerManager, scheduler, started}, nil
 }
 
 func (c *components) run(ctx context.Context) error {
-	store, err := startKine(c.kineFlags)
+	store, err := startKine(ctx, c.kineFlags, c.datastore)
 	if err != nil {
 		return err
 	}
@@ -85,6 +87,7 @@ func (c *components) run(ctx context.Context) error {
 	ends := newEnds()
 	apiServerEnded := ends.watch(apiServerName, func() error { return c.apiServer.run(running) })
 	go c.startClients(running, ends)
+	c.keepCopy(running, store, ends)
 
 	var failure error
 	select {
@@ -107,6 +110,17 @@ func (c *components) startClients(ctx context.Context, ends *ends) {
 	ends.watch(controllerManagerName, func() error { return c.controllerManager.run(ctx) })
 	ends.watch(schedulerName, func() error { return c.scheduler.run(ctx) })
 	heap.Settle()
+}
+
+// keepCopy copies a SQLite database now and then; one that turns out to be
+// damaged ends the process, and its next start recovers it.
+func (c *components) keepCopy(ctx context.Context, store *kine, ends *ends) {
+	if store == nil || store.database == "" {
+		return
+	}
+	facts := c.datastore
+	facts.Path = store.database
+	ends.watch("the copy of the datastore", func() error { return datastore.KeepCopy(ctx, facts) })
 }
 
 func (c *components) report(what string) {

@@ -1,10 +1,12 @@
 package server
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"strings"
 
+	"github.com/k3os/k3os/kubernetes/upstream/datastore"
 	_ "modernc.org/sqlite" // the driver that kine uses too
 )
 
@@ -18,12 +20,16 @@ const closeForgottenQuery = `
 CREATE TABLE IF NOT EXISTS key_value (id INTEGER, name TEXT, value BLOB, ttl INTEGER);
 INSERT INTO key_value (id) SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM key_value);`
 
-// prepareDatabase readies the database of a sqlite:// endpoint for kine; other
-// endpoints need nothing.
-func prepareDatabase(endpoint string) error {
+// prepareDatabase checks the database of a sqlite:// endpoint and readies it
+// for kine; other endpoints need nothing.
+func prepareDatabase(ctx context.Context, endpoint string, facts datastore.Facts) error {
 	path := databasePath(endpoint)
 	if path == "" {
 		return nil
+	}
+	facts.Path = path
+	if err := datastore.Ready(ctx, facts); err != nil {
+		return err
 	}
 	database, err := sql.Open("sqlite", "file:"+path)
 	if err != nil {
