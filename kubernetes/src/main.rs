@@ -8,6 +8,7 @@ extern crate system;
 
 mod api;
 mod events;
+mod keep;
 mod kubeconfig;
 mod local_path;
 mod manifests;

@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::client::{Client, Error};
 
@@ -12,6 +15,35 @@ pub struct Watch {
     stream: Option<Incoming>,
     buffer: Vec<u8>,
     pending: Vec<Value>,
+    pause: Pause,
+    /// When the list may be read again.
+    resume: Option<Instant>,
+    begun: Instant,
+}
+
+/// How long to wait before the list is read again: not at all after a watch that brought something, else ever longer.
+/// An API that is overloaded (429) or has forgotten (410) would be kept so by lists at once.
+#[derive(Debug, Default)]
+struct Pause(u32);
+
+impl Pause {
+    const FIRST: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(30);
+
+    /// The pause before another beginning; longer the next time.
+    fn next(&mut self) -> Duration {
+        let fruitless = self.0;
+        self.0 = fruitless.saturating_add(1);
+        match fruitless.checked_sub(1) {
+            None => Duration::ZERO,
+            Some(doublings) => (Self::FIRST * 2_u32.pow(doublings.min(16))).min(Self::LONGEST),
+        }
+    }
+
+    /// Something came.
+    fn reset(&mut self) {
+        self.0 = 0;
+    }
 }
 
 impl Watch {
@@ -25,6 +57,9 @@ impl Watch {
             stream: None,
             buffer: Vec::new(),
             pending: Vec::new(),
+            pause: Pause::default(),
+            resume: None,
+            begun: Instant::now(),
         }
     }
 
@@ -39,13 +74,29 @@ impl Watch {
                 return Ok(object);
             }
             if self.stream.is_none() {
-                self.begin().await?;
+                // Kept apart from the future, which callers may drop half done.
+                let pause = &mut self.pause;
+                let at = *self
+                    .resume
+                    .get_or_insert_with(|| Instant::now() + pause.next());
+                tokio::time::sleep_until(at).await;
+                let outcome = self.begin().await;
+                self.resume = None;
+                outcome?;
                 continue;
             }
             match self.line().await {
                 Some(line) => self.take(&line),
-                None => self.stream = None,
+                None => self.end(),
             }
+        }
+    }
+
+    /// A watch that went on for long was none in vain.
+    fn end(&mut self) {
+        self.stream = None;
+        if self.begun.elapsed() > Pause::LONGEST {
+            self.pause.reset();
         }
     }
 
@@ -68,6 +119,7 @@ impl Watch {
             self.path, self.selector
         );
         let response = self.client.open(&watch).await?;
+        self.begun = Instant::now();
         self.stream = response.status().is_success().then(|| response.into_body());
         Ok(())
     }
@@ -75,11 +127,13 @@ impl Watch {
     fn take(&mut self, line: &[u8]) {
         let mut event: Value = serde_json::from_slice(line).unwrap_or_default();
         match event.get("type").and_then(Value::as_str) {
-            Some("ADDED" | "MODIFIED") => self
-                .pending
-                .extend(event.get_mut("object").map(Value::take)),
+            Some("ADDED" | "MODIFIED") => {
+                self.pause.reset();
+                self.pending
+                    .extend(event.get_mut("object").map(Value::take));
+            }
             Some("ERROR") => self.stream = None,
-            _ => {}
+            _ => self.pause.reset(),
         }
     }
 
@@ -99,5 +153,23 @@ impl Watch {
                 .ok()?;
             self.buffer.extend_from_slice(&frame);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fruitless_beginnings_get_rarer_until_something_comes() {
+        let mut pause = Pause::default();
+        let pauses: Vec<u128> = (0..5).map(|_| pause.next().as_millis()).collect();
+        assert_eq!(pauses, [0, 100, 200, 400, 800]);
+        for _ in 0..100 {
+            pause.next();
+        }
+        assert_eq!(pause.next(), Pause::LONGEST);
+        pause.reset();
+        assert_eq!(pause.next(), Duration::ZERO);
     }
 }

@@ -11,17 +11,22 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::api::{Client, Watch};
+use directory::Remover;
 
 /// After an error, before the next try.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Makes volumes for claims on this node, and removes released ones, for ever. A failure is reported and tried again
 /// when the object changes, or when the watch begins anew.
-pub async fn provision(client: &Client, node: &str, storage: &Path) -> Infallible {
+///
+/// # Errors
+/// Only when no thread can be started.
+pub async fn provision(client: &Client, node: &str, storage: &Path) -> Result<Infallible> {
     let provisioner = Provisioner {
         client,
         node,
         storage,
+        remover: Remover::start(storage)?,
     };
     let mut claims = Watch::new(client, "/api/v1/persistentvolumeclaims", "");
     let mut volumes = Watch::new(client, "/api/v1/persistentvolumes", "");
@@ -50,6 +55,7 @@ struct Provisioner<'a> {
     client: &'a Client,
     node: &'a str,
     storage: &'a Path,
+    remover: Remover,
 }
 
 impl Provisioner<'_> {
@@ -82,7 +88,9 @@ impl Provisioner<'_> {
         let Some(released) = plan::released(volume, self.node, self.storage) else {
             return Ok(());
         };
-        directory::remove(self.storage, &released.directory)?;
+        if let Some(aside) = directory::set_aside(self.storage, &released.directory)? {
+            self.remover.remove(aside);
+        }
         let path = format!("/api/v1/persistentvolumes/{}", released.name);
         self.client
             .delete(&path)

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use system::durable;
+
+use crate::keep;
 
 /// `%{NAME}%` in a bundled manifest and what it stands for.
 pub type Substitution = (&'static str, String);
 
-/// Copies each bundled manifest with its substitutions made; removes those that are disabled, so that their objects
-/// are deleted. A manifest may be disabled by its file's name without the extension.
+/// Copies each bundled manifest with its substitutions made; removes those that are disabled. A manifest may be disabled by its file's name without the extension.
 ///
 /// # Errors
 /// Reading or writing any of them.
@@ -38,9 +38,17 @@ pub fn install(
         }
         let text =
             fs::read_to_string(&source).with_context(|| format!("reading {}", source.display()))?;
-        durable::write_own(&target, substitute(&text, values), 0o600)?;
+        keep::write(&target, substitute(&text, values), 0o600)?;
     }
     Ok(())
+}
+
+/// The names of the bundled manifests that are disabled.
+pub fn disabled(from: &Path, is_disabled: impl Fn(&str) -> bool) -> Vec<String> {
+    let entries = fs::read_dir(from).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let stem = |name: &String| name.split('.').next().is_some_and(&is_disabled);
+    names.filter(stem).collect()
 }
 
 fn remove(file: &Path) -> Result<()> {
@@ -75,6 +83,8 @@ mod tests {
         );
         install(&from, &to, &[], |part| part == "coredns")?;
         assert!(!to.join("coredns.yaml").exists());
+        assert_eq!(disabled(&from, |part| part == "coredns"), ["coredns.yaml"]);
+        assert!(disabled(&from, |part| part == "other").is_empty());
         Ok(())
     }
 }

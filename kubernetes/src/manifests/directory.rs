@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use crate::events::Events;
@@ -23,11 +23,13 @@ pub struct Contents {
     pub skipped: Vec<String>,
 }
 
-/// Reads all manifests, those in subdirectories included. A file that cannot be read is as if it were unchanged: absent
-/// would mean that its objects are to be deleted.
-pub fn read(directory: &Path) -> Contents {
+/// Reads all manifests, those in subdirectories included. A file that cannot be read is as if it were unchanged.
+///
+/// # Errors
+/// A directory that cannot be read: nobody knows what is in it.
+pub fn read(directory: &Path) -> Result<Contents> {
     let mut contents = Contents::default();
-    for path in walk(directory) {
+    for path in walk(directory)? {
         let Ok(name) = path.strip_prefix(directory) else {
             continue;
         };
@@ -49,7 +51,7 @@ pub fn read(directory: &Path) -> Contents {
             }
         }
     }
-    contents
+    Ok(contents)
 }
 
 fn file_name(path: &Path) -> String {
@@ -59,20 +61,20 @@ fn file_name(path: &Path) -> String {
         .into_owned()
 }
 
-fn walk(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .flat_map(|entry| {
-            let path = entry.path();
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => walk(&path),
-                _ if is_manifest(&path) => vec![path],
-                _ => Vec::new(),
-            }
-        })
-        .collect();
+fn walk(directory: &Path) -> Result<Vec<PathBuf>> {
+    let doing = || format!("reading {}", directory.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).with_context(doing)? {
+        let entry = entry.with_context(doing)?;
+        let path = entry.path();
+        if entry.file_type().with_context(doing)?.is_dir() {
+            found.extend(walk(&path)?);
+        } else if is_manifest(&path) {
+            found.push(path);
+        }
+    }
     found.sort();
-    found
+    Ok(found)
 }
 
 fn is_manifest(path: &Path) -> bool {
@@ -144,12 +146,22 @@ mod tests {
         ] {
             fs::write(dir.path().join(name), name)?;
         }
-        let contents = read(dir.path());
+        let contents = read(dir.path())?;
         assert_eq!(
             contents.files.keys().collect::<Vec<_>>(),
             ["a.yaml", "b.yml", "sub/c.json"]
         );
         assert_eq!(contents.skipped, ["f.yaml"]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_read_is_not_an_empty_one() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        assert!(read(&dir.path().join("gone")).is_err());
+        fs::write(dir.path().join("file"), "")?;
+        assert!(read(&dir.path().join("file")).is_err());
+        assert_eq!(read(dir.path())?, Contents::default());
         Ok(())
     }
 

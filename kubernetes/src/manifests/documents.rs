@@ -60,6 +60,15 @@ pub fn runs_pods(object: &Value) -> bool {
     )
 }
 
+/// Whether deleting a thing of this kind deletes what people keep in it. Such a thing is never deleted because it left a
+/// manifest: a file may be half written, or lost.
+pub fn holds_data(kind: &str) -> bool {
+    matches!(
+        kind,
+        "Namespace" | "CustomResourceDefinition" | "PersistentVolume" | "PersistentVolumeClaim"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,30 +23,40 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// puts a pod aside for a second or more when it finds no node for it.
 const WAIT_FOR_NODE: Duration = Duration::from_secs(30);
 
-/// Keeps the manifests in `directory` applied for ever; `record` is the file that remembers what was applied. A manifest
-/// that fails is reported, tried again, and does not stop the others.
+/// What is kept applied.
+pub struct Wanted<'a> {
+    /// The manifests.
+    pub directory: &'a Path,
+    /// The file that remembers what was applied.
+    pub record: &'a Path,
+    /// Names of the manifests that `--disable` leaves out: their objects are deleted.
+    pub disabled: Vec<String>,
+}
+
+/// Keeps the manifests applied for ever. A manifest that fails is reported, tried again, and does not stop the others.
 ///
-/// # Errors
-/// Only a record that cannot be read.
+/// As with k3s, a manifest that is removed leaves its objects in the cluster, and an object that leaves a manifest is
+/// deleted; other than with k3s, not where others keep data in it.
 pub async fn keep_applied(
     client: &Client,
-    directory: &Path,
-    record: &Path,
+    wanted: &Wanted<'_>,
     node: watch::Receiver<bool>,
-) -> Result<std::convert::Infallible> {
+) -> std::convert::Infallible {
+    let directory = wanted.directory;
     let deadline = Instant::now() + WAIT_FOR_NODE;
     let mut keeper = Keeper {
         client,
         node,
         deadline,
-        record: Record::load(record)?,
+        record: Record::load(wanted.record),
+        disabled: &wanted.disabled,
         done: HashMap::new(),
         reported: HashMap::new(),
     };
     let mut pause = FIRST_RETRY;
     loop {
         let changes = Changes::listen(directory);
-        match keeper.round(directory::read(directory)).await {
+        match keeper.look(directory::read(directory)).await {
             0 => {
                 pause = FIRST_RETRY;
                 changes.next(LOOK_AGAIN).await;
@@ -64,6 +74,7 @@ struct Keeper<'a> {
     node: watch::Receiver<bool>,
     deadline: Instant,
     record: Record,
+    disabled: &'a [String],
     /// The texts that were applied without an error.
     done: HashMap<String, Vec<u8>>,
     /// What was last said about a manifest.
@@ -71,7 +82,19 @@ struct Keeper<'a> {
 }
 
 impl Keeper<'_> {
-    /// Applies what is new or failed before, removes what has gone; returns the number of failures.
+    /// A round, unless nobody knows what there is.
+    async fn look(&mut self, contents: Result<Contents>) -> usize {
+        const DIRECTORY: &str = "(directory)";
+        match contents {
+            Ok(contents) => {
+                self.report(DIRECTORY, &[]);
+                self.round(contents).await
+            }
+            Err(error) => self.report(DIRECTORY, &[error]),
+        }
+    }
+
+    /// Applies what is new or failed before, forgets what has gone; returns the number of failures.
     async fn round(&mut self, contents: Contents) -> usize {
         let mut applier = Applier::new(self.client);
         let mut count = 0;
@@ -87,11 +110,37 @@ impl Keeper<'_> {
         for name in self.record.names() {
             if !contents.files.contains_key(&name) && !contents.skipped.contains(&name) {
                 self.done.remove(&name);
-                let failures = self.apply_objects(&mut applier, &name, Vec::new()).await;
+                let failures = match self.disabled.contains(&name) {
+                    true => self.delete_all(&mut applier, &name).await,
+                    false => self.forget(&name),
+                };
                 count += self.report(&name, &failures);
             }
         }
         count
+    }
+
+    /// A manifest that is no longer there.
+    fn forget(&mut self, name: &str) -> Vec<anyhow::Error> {
+        println!("k3s: manifest {name} is gone; its objects stay (kubectl delete removes them)");
+        self.record
+            .set(name, Vec::new())
+            .err()
+            .into_iter()
+            .collect()
+    }
+
+    /// Deletes the objects of a part that has been disabled.
+    async fn delete_all(&mut self, applier: &mut Applier, name: &str) -> Vec<anyhow::Error> {
+        let (mut left, mut failures) = (Vec::new(), Vec::new());
+        for object in self.record.objects(name) {
+            if let Err(error) = applier.delete(&object).await {
+                left.push(object);
+                failures.push(error);
+            }
+        }
+        failures.extend(self.record.set(name, left).err());
+        failures
     }
 
     /// Prints failures, unless they are the same as the last time; returns their number.
@@ -116,6 +165,8 @@ impl Keeper<'_> {
         text: &[u8],
     ) -> Vec<anyhow::Error> {
         match documents::objects(&String::from_utf8_lossy(text)) {
+            // Emptied, or not written yet: as if it were removed.
+            Ok(objects) if objects.is_empty() && self.record.has(name) => self.forget(name),
             Ok(objects) => self.apply_objects(applier, name, objects).await,
             Err(error) => vec![error],
         }
@@ -144,7 +195,11 @@ impl Keeper<'_> {
             failures.extend(applier.apply(object).await.err());
         }
         for object in gone {
-            if let Err(error) = applier.delete(&object).await {
+            if documents::holds_data(&object.kind) {
+                println!(
+                    "k3s: {object} has left manifest {name} and stays, with what is in it (kubectl delete removes it)"
+                );
+            } else if let Err(error) = applier.delete(&object).await {
                 kept.push(object);
                 failures.push(error);
             }

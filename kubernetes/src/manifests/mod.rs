@@ -1,4 +1,4 @@
-//! The manifests directory: what lies in it is kept applied, what leaves it is deleted.
+//! The manifests directory: what lies in it is kept applied.
 
 mod bundled;
 mod directory;
@@ -6,6 +6,6 @@ mod documents;
 mod keeper;
 mod record;
 
-pub use bundled::{Substitution, install};
+pub use bundled::{Substitution, disabled, install};
 pub use directory::Changes;
-pub use keeper::keep_applied;
+pub use keeper::{Wanted, keep_applied};

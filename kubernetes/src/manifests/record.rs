@@ -16,26 +16,38 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads the record at `path`; none is an empty one.
-    ///
-    /// # Errors
-    /// A file that cannot be read or is damaged.
-    pub fn load(path: &Path) -> Result<Self> {
-        let files = match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .with_context(|| format!("reading {}", path.display()))?,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(e) => return Err(e).with_context(|| format!("reading {}", path.display())),
-        };
-        Ok(Record {
+    /// Reads the record at `path`; none is an empty one. One that is damaged is set aside and begun anew, with a warning:
+    /// then what has left a manifest meanwhile stays in the cluster.
+    pub fn load(path: &Path) -> Self {
+        let files = read(path).unwrap_or_else(|error| {
+            let aside = path.with_extension("json.damaged");
+            println!(
+                "k3s: warning: {error:#}: it is begun anew, the damaged one is {}; objects that have left a manifest stay",
+                aside.display()
+            );
+            // Should that fail, the file is replaced by the next round.
+            let _ = std::fs::rename(path, aside);
+            BTreeMap::new()
+        });
+        Record {
             path: path.into(),
             files,
-        })
+        }
     }
 
     /// The names of the manifests.
     pub fn names(&self) -> Vec<String> {
         self.files.keys().cloned().collect()
+    }
+
+    /// Whether anything is noted of the manifest.
+    pub fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// What is noted of the manifest.
+    pub fn objects(&self, name: &str) -> Vec<ObjectRef> {
+        self.files.get(name).cloned().unwrap_or_default()
     }
 
     /// Adds the objects that are about to be applied, and returns those of the manifest that are no longer in it.
@@ -79,6 +91,15 @@ impl Record {
     }
 }
 
+fn read(path: &Path) -> Result<BTreeMap<String, Vec<ObjectRef>>> {
+    let doing = || format!("reading {}", path.display());
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).with_context(doing),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(error).with_context(doing),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,24 +117,24 @@ mod tests {
     fn what_left_a_file_is_gone_also_after_a_restart() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("applied.json");
-        let mut record = Record::load(&path)?;
+        let mut record = Record::load(&path);
         assert!(record.begin("a", &[of("x"), of("y")])?.is_empty());
-        let mut record = Record::load(&path)?;
+        let mut record = Record::load(&path);
         assert_eq!(record.begin("a", &[of("x")])?, [of("y")]);
         assert_eq!(
-            Record::load(&path)?.begin("a", &[of("x")])?,
+            Record::load(&path).begin("a", &[of("x")])?,
             [of("y")],
             "not deleted yet"
         );
         record.set("a", vec![of("x")])?;
-        assert!(Record::load(&path)?.begin("a", &[of("x")])?.is_empty());
+        assert!(Record::load(&path).begin("a", &[of("x")])?.is_empty());
         Ok(())
     }
 
     #[test]
     fn what_moved_to_another_file_stays() -> Result<()> {
         let dir = tempfile::tempdir()?;
-        let mut record = Record::load(&dir.path().join("r"))?;
+        let mut record = Record::load(&dir.path().join("r"));
         record.begin("a", &[of("x")])?;
         record.begin("b", &[of("x")])?;
         assert!(record.begin("a", &[])?.is_empty());
@@ -122,10 +143,16 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_record_is_an_error() -> Result<()> {
+    fn a_damaged_record_is_begun_anew() -> Result<()> {
         let dir = tempfile::tempdir()?;
-        std::fs::write(dir.path().join("r"), "{")?;
-        assert!(Record::load(&dir.path().join("r")).is_err());
+        let path = dir.path().join("applied.json");
+        for damage in ["", "{", "\0\0\0", r#"{"a": 1}"#] {
+            std::fs::write(&path, damage)?;
+            let mut record = Record::load(&path);
+            assert!(record.names().is_empty(), "{damage:?}");
+            record.begin("a", &[of("x")])?;
+            assert_eq!(Record::load(&path).names(), ["a"]);
+        }
         Ok(())
     }
 }

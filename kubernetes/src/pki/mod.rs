@@ -5,12 +5,13 @@ mod issue;
 pub mod plan;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use system::durable;
 use time::OffsetDateTime;
 
+use crate::keep;
 use crate::paths::Paths;
 use issue::Pair;
 use plan::{Ca, Leaf, Place};
@@ -64,6 +65,20 @@ pub fn file(paths: &Paths, leaf: &Leaf, extension: &str) -> PathBuf {
     }
 }
 
+/// The name under which this machine has last been a node, by the kubelet's certificate.
+pub fn registered_node(paths: &Paths) -> Option<String> {
+    let text = fs::read(paths.agent("client-kubelet.crt")).ok()?;
+    let (_, pem) = x509_parser::pem::parse_x509_pem(&text).ok()?;
+    let certificate = pem.parse_x509().ok()?;
+    let user = certificate
+        .subject()
+        .iter_common_name()
+        .next()?
+        .as_str()
+        .ok()?;
+    user.strip_prefix(plan::NODE_USER).map(String::from)
+}
+
 /// The key that signs service account tokens, and its public half: the API server reads no EC key of this form for
 /// checking.
 fn ensure_service_key(paths: &Paths) -> Result<()> {
@@ -74,7 +89,7 @@ fn ensure_service_key(paths: &Paths) -> Result<()> {
         issue::key()?
     };
     durable::write_own(&path, key.serialize_pem(), 0o600)?;
-    durable::write_own(&paths.tls("service.pub"), key.public_key_pem(), 0o644)?;
+    keep::write(&paths.tls("service.pub"), key.public_key_pem(), 0o644)?;
     Ok(())
 }
 
@@ -117,26 +132,39 @@ fn ensure_leaf(
     } else {
         Some(Reason::New)
     };
-    if let Some(reason) = reason {
-        // The key stays where it serves: then one file is replaced, at once, and components that watch both never find
-        // two that do not match, whatever fails in between.
-        let serving = matches!(
-            reason,
-            Reason::Ended | Reason::EndsSoon | Reason::OtherNames | Reason::OtherCa
-        );
-        let pair = if serving {
-            issue::read_key(&read(&key)?)?
-        } else {
-            issue::key()?
-        };
-        durable::write_own(&key, pair.serialize_pem(), 0o600)?;
-        let certificate = issue::leaf(leaf, &pair, authority, now)?;
-        durable::write_own(&crt, certificate, 0o644)?;
+    let Some(reason) = reason else {
+        return Ok(None);
+    };
+    match make_leaf(&crt, &key, leaf, authority, now, reason) {
+        // It serves still, or for most of its names; the next look tries again.
+        Err(error) if matches!(reason, Reason::EndsSoon | Reason::OtherNames) => {
+            println!("k3s: warning: {error:#}: the old certificate stays in use ({reason})");
+            Ok(None)
+        }
+        outcome => outcome.map(|()| Some(reason)),
     }
-    Ok(reason)
 }
 
-fn read(path: &PathBuf) -> Result<String> {
+fn make_leaf(
+    crt: &Path,
+    key: &Path,
+    leaf: &Leaf,
+    authority: &Pair,
+    now: OffsetDateTime,
+    reason: Reason,
+) -> Result<()> {
+    // The key stays where it serves: then one file is replaced, at once, and components that watch both never find two
+    // that do not match, whatever fails in between.
+    let pair = match reason {
+        Reason::New | Reason::Unreadable | Reason::OtherKey => issue::key()?,
+        _ => issue::read_key(&read(key)?)?,
+    };
+    durable::write_own(key, pair.serialize_pem(), 0o600)?;
+    let certificate = issue::leaf(leaf, &pair, authority, now)?;
+    durable::write_own(crt, certificate, 0o644).map(|_| ())
+}
+
+fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
 }
 
@@ -205,6 +233,16 @@ mod tests {
         ensure(&paths, &[], now)?;
         fs::copy(paths.tls("server-ca.key"), paths.tls("client-ca.key"))?;
         assert!(ensure(&paths, &[], now).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn the_registered_name_is_read_back() -> Result<()> {
+        let dir = tempfile::tempdir()?;
+        let paths = Paths::new(dir.path());
+        assert_eq!(registered_node(&paths), None);
+        ensure(&paths, &plan::leaves(&facts()), date_time_ymd(2027, 1, 1))?;
+        assert_eq!(registered_node(&paths).as_deref(), Some("n1"));
         Ok(())
     }
 

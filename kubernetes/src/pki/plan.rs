@@ -160,8 +160,11 @@ fn server_clients() -> Vec<Leaf> {
     ]
 }
 
+/// Begins the user name of a node.
+pub const NODE_USER: &str = "system:node:";
+
 fn node_leaves(facts: &Facts) -> Vec<Leaf> {
-    let node_user = format!("system:node:{}", facts.node_name);
+    let node_user = format!("{NODE_USER}{}", facts.node_name);
     let mut names = vec![
         facts.node_name.clone(),
         "localhost".into(),

@@ -25,7 +25,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let mut plan = json!({
         "node": settings.node_name,
         "addresses": addresses,
-        "server": components::server_config(settings),
+        "server": components::server_config(settings, files::had_cluster(&settings.paths)),
         "agent": components::agent_config(settings, &addresses),
         "kubelet": components::kubelet_configuration(settings, "/etc/resolv.conf", files::memory()?),
     });

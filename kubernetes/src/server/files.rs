@@ -1,7 +1,7 @@
 //! The files that components read, written before they start.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -9,6 +9,7 @@ use system::durable;
 use time::OffsetDateTime;
 
 use crate::components::{self, Registries};
+use crate::keep;
 use crate::kubeconfig::{self, Identity};
 use crate::manifests::{self, Substitution};
 use crate::paths::{self, Paths, text};
@@ -42,7 +43,7 @@ fn now(guessed: &Path) -> OffsetDateTime {
 pub fn credentials(settings: &Settings) -> Result<Option<&'static str>> {
     let paths = &settings.paths;
     for ca in ["client-ca.crt", "server-ca.crt"] {
-        durable::write_own(&paths.agent(ca), read(&paths.tls(ca))?, 0o644)?;
+        keep::write(&paths.agent(ca), read(&paths.tls(ca))?, 0o644)?;
     }
     let url = settings.api_url();
     let gateway = format!("https://127.0.0.1:{}", settings.args.runtime.lb_server_port);
@@ -96,7 +97,7 @@ fn component_kubeconfig(
         certificate: &certificate,
         key: &key,
     };
-    durable::write_own(target, kubeconfig::render(url, &identity), 0o600).map(|_| ())
+    keep::write(target, kubeconfig::render(url, &identity), 0o600)
 }
 
 fn admin_kubeconfig(settings: &Settings, url: &str) -> Result<()> {
@@ -115,7 +116,7 @@ fn admin_kubeconfig(settings: &Settings, url: &str) -> Result<()> {
         },
     );
     let listener = &settings.args.listener;
-    durable::write_own(
+    keep::write(
         &listener.write_kubeconfig,
         content,
         listener.write_kubeconfig_mode,
@@ -154,7 +155,7 @@ fn token(settings: &Settings) -> Result<Option<&'static str>> {
     let given = cluster.token.as_deref().or(from_file.as_deref());
     let (secret, origin) = token::ensure(&settings.paths, given)?;
     let ca = read(&settings.paths.tls("server-ca.crt"))?;
-    durable::write_own(
+    keep::write(
         &settings.paths.server("node-token"),
         token::node_token(&ca, &secret) + "\n",
         0o600,
@@ -170,17 +171,27 @@ pub fn containerd(settings: &Settings) -> Result<()> {
         println!("k3s: warning: {words}");
     });
     let content = components::containerd_config(settings) + &registries.credentials();
-    durable::write_own(&paths.agent(CONTAINERD_CONFIG), content, 0o600)?;
+    keep::write(&paths.agent(CONTAINERD_CONFIG), content, 0o600)?;
     let directory = paths.agent("etc/containerd/certs.d");
-    let _ = fs::remove_dir_all(&directory);
+    let mut hosts = Vec::new();
     for file in registries.hosts_files() {
-        durable::write_own(
-            &directory.join(&file.host).join("hosts.toml"),
-            file.content,
-            0o600,
-        )?;
+        let of_host = directory.join(&file.host);
+        keep::write(&of_host.join("hosts.toml"), file.content, 0o600)?;
+        hosts.push(of_host);
     }
+    remove_others(&directory, &hosts);
     Ok(())
+}
+
+/// Removes what lies in `directory` and is not wanted.
+fn remove_others(directory: &Path, wanted: &[PathBuf]) {
+    let present = fs::read_dir(directory).into_iter().flatten().flatten();
+    let others = present.map(|entry| entry.path());
+    for path in others.filter(|path| !wanted.contains(path)) {
+        if let Err(error) = fs::remove_dir_all(&path) {
+            println!("k3s: warning: removing {}: {error}", path.display());
+        }
+    }
 }
 
 /// What is wrong with the file keeps nobody from starting: it is said, and the rest applies.
@@ -223,7 +234,7 @@ pub fn server(settings: &Settings) -> Result<()> {
 }
 
 /// Whether this machine has served a cluster.
-fn had_cluster(paths: &Paths) -> bool {
+pub fn had_cluster(paths: &Paths) -> bool {
     paths.signs_of_a_cluster().iter().any(|sign| sign.exists())
 }
 
@@ -266,6 +277,12 @@ fn memory_in(meminfo: &str) -> Option<u64> {
     Some(kibibytes << 10)
 }
 
+/// Names of the release's manifests that are left out.
+pub fn disabled_manifests(settings: &Settings) -> Vec<String> {
+    let from = Path::new(paths::RELEASE_MANIFESTS);
+    manifests::disabled(from, |part| settings.is_disabled(part))
+}
+
 /// The release's manifests.
 pub fn bundled_manifests(settings: &Settings) -> Result<()> {
     let dns = settings
@@ -290,7 +307,7 @@ pub fn bundled_manifests(settings: &Settings) -> Result<()> {
 }
 
 fn json(path: &Path, value: &Value) -> Result<()> {
-    durable::write_own(path, format!("{value:#}\n"), 0o600).map(|_| ())
+    keep::write(path, format!("{value:#}\n"), 0o600)
 }
 
 fn read(path: &Path) -> Result<String> {

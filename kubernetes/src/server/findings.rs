@@ -65,6 +65,14 @@ pub async fn follow(notifier: &Notifier) -> Infallible {
     }
 }
 
+/// Removes what an earlier run of ours reported; called before the components start.
+pub fn forget() {
+    for name in REPORTS {
+        // What cannot be removed is told once more.
+        let _ = fs::remove_file(paths::run(name));
+    }
+}
+
 fn read(run: &Path) -> Vec<Report> {
     let content = |name: &&str| fs::read(run.join(name)).ok();
     let contents = REPORTS.iter().filter_map(content);

@@ -16,11 +16,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A client that has waited this long gives up by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The port, and the gate behind it.
+/// The port, and the gate behind it. Connections are served by a thread of their own: the node's leases pass here, and
+/// nothing that holds up the rest of this process may hold them up.
 pub struct Gateway {
-    listener: TcpListener,
-    api: SocketAddr,
     gate: watch::Sender<bool>,
+    #[cfg(test)]
+    address: SocketAddr,
 }
 
 impl Gateway {
@@ -28,36 +29,56 @@ impl Gateway {
     ///
     /// # Errors
     /// A port in use, or a URL that names no address.
-    pub async fn bind(port: u16, api: &str) -> Result<Self> {
+    pub fn start(port: u16, api: &str) -> Result<Self> {
         let api = api
             .trim_start_matches("https://")
             .parse()
             .with_context(|| format!("reading the address {api}"))?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
         let listener =
             listener.with_context(|| format!("listening on port {port} (see --lb-server-port)"))?;
-        Ok(Gateway {
-            listener,
-            api,
-            gate: watch::Sender::new(false),
-        })
+        listener.set_nonblocking(true)?;
+        let gate = watch::Sender::new(false);
+        let gateway = Gateway {
+            gate: gate.clone(),
+            #[cfg(test)]
+            address: listener.local_addr()?,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("starting the gateway")?;
+        let served = move || match runtime.block_on(serve(listener, api, gate)) {
+            Ok(never) => match never {},
+            Err(error) => println!("k3s: serving port {port}: {error}"),
+        };
+        std::thread::Builder::new()
+            .name("gateway".into())
+            .spawn(served)
+            .context("starting the gateway")?;
+        Ok(gateway)
     }
 
     /// Lets waiting and later connections through.
     pub fn open(&self) {
         self.gate.send_replace(true);
     }
+}
 
-    /// Serves for ever.
-    pub async fn serve(&self) -> Infallible {
-        loop {
-            match self.listener.accept().await {
-                Ok((client, _)) => {
-                    tokio::spawn(pass(client, self.api, self.gate.subscribe()));
-                }
-                // Out of descriptors, or a client that has gone: others will come.
-                Err(_) => tokio::time::sleep(PAUSE).await,
+/// Serves for ever.
+async fn serve(
+    listener: std::net::TcpListener,
+    api: SocketAddr,
+    gate: watch::Sender<bool>,
+) -> std::io::Result<Infallible> {
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        match listener.accept().await {
+            Ok((client, _)) => {
+                tokio::spawn(pass(client, api, gate.subscribe()));
             }
+            // Out of descriptors, or a client that has gone: others will come.
+            Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
@@ -95,8 +116,8 @@ mod tests {
             .build()?;
         runtime.block_on(async {
             let api = TcpListener::bind("127.0.0.1:0").await?;
-            let gateway = Gateway::bind(0, &format!("https://{}", api.local_addr()?)).await?;
-            let mut client = TcpStream::connect(gateway.listener.local_addr()?).await?;
+            let gateway = Gateway::start(0, &format!("https://{}", api.local_addr()?))?;
+            let mut client = TcpStream::connect(gateway.address).await?;
             client.write_all(b"hello").await?;
             let answer = async {
                 let (mut server, _) = api.accept().await?;
@@ -105,15 +126,10 @@ mod tests {
                 anyhow::Ok(greeting)
             };
             tokio::pin!(answer);
-            tokio::select! {
-                never = gateway.serve() => match never {},
-                result = async {
-                    let early = tokio::time::timeout(Duration::from_millis(100), &mut answer).await;
-                    assert!(early.is_err(), "the gate was open");
-                    gateway.open();
-                    answer.await
-                } => assert_eq!(&result?, b"hello"),
-            }
+            let early = tokio::time::timeout(Duration::from_millis(100), &mut answer).await;
+            assert!(early.is_err(), "the gate was open");
+            gateway.open();
+            assert_eq!(&answer.await?, b"hello");
             Ok(())
         })
     }

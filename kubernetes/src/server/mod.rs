@@ -27,6 +27,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli;
 use crate::notify::Notifier;
+use crate::paths::Paths;
+use crate::pki;
 use crate::settings::{Machine, Settings};
 use node::Node;
 
@@ -39,8 +41,14 @@ pub fn run(argv: &[OsString]) -> Result<()> {
     if !parsed.args.runtime.dry_run {
         redirect_output(&parsed.args)?;
     }
-    let settings = Settings::new(parsed.args, &machine()?)?;
-    for warning in parsed.warnings.iter().chain(&settings.warnings()) {
+    let (machine, kept) = machine(&parsed.args)?;
+    let settings = Settings::new(parsed.args, &machine)?;
+    for warning in parsed
+        .warnings
+        .iter()
+        .chain(&settings.warnings())
+        .chain(&kept)
+    {
         eprintln!("k3s: warning: {warning}");
     }
     if settings.args.runtime.dry_run {
@@ -70,14 +78,46 @@ fn redirect_output(args: &cli::ServerArgs) -> Result<()> {
         .context("redirecting the output")
 }
 
-fn machine() -> Result<Machine> {
+/// The machine, and a sentence when its node keeps a name that the machine no longer has.
+fn machine(args: &cli::ServerArgs) -> Result<(Machine, Option<String>)> {
     let hostname = nix::unistd::gethostname().context("reading the host name")?;
+    let paths = Paths::new(&args.runtime.data_dir);
+    let registered = files::had_cluster(&paths)
+        .then(|| pki::registered_node(&paths))
+        .flatten();
+    let (hostname, kept) = keep_name(args, hostname.to_string_lossy().into_owned(), registered);
     let machine_id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-    Ok(Machine {
-        hostname: hostname.to_string_lossy().into_owned(),
+    let machine = Machine {
+        hostname,
         node_id: machine_id.get(..8).unwrap_or("00000000").to_string(),
         release: crate::release(),
-    })
+    };
+    Ok((machine, kept))
+}
+
+/// A node is known by its name: under another one it would be another node, and the volumes of the first out of reach.
+/// So a new host name changes nothing by itself; `--node-name` does.
+fn keep_name(
+    args: &cli::ServerArgs,
+    hostname: String,
+    registered: Option<String>,
+) -> (String, Option<String>) {
+    let is_chosen = args.node.node_name.is_some() || args.node.with_node_id;
+    match registered {
+        Some(name) if !is_chosen && !is_name(&hostname, &name) => {
+            let words = format!(
+                "the host name is '{hostname}', the node stays '{name}', by which the cluster knows it and its volumes. \
+                 To have another node in its place: --node-name {hostname}, then kubectl delete node {name}"
+            );
+            (name, Some(words))
+        }
+        _ => (hostname, None),
+    }
+}
+
+/// Whether a host name gives this name of a node (as `Settings` makes it).
+fn is_name(hostname: &str, node: &str) -> bool {
+    hostname.trim().trim_end_matches('.').to_lowercase() == node
 }
 
 async fn serve(settings: Settings) -> Result<()> {
@@ -97,4 +137,27 @@ async fn serve(settings: Settings) -> Result<()> {
     };
     node.stop(agent_signal).await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(line: &str, hostname: &str, registered: Option<&str>) -> Result<(String, bool)> {
+        let argv: Vec<OsString> = line.split_whitespace().map(Into::into).collect();
+        let args = cli::parse("server", &argv, &cli::Around::default())?.args;
+        let (name, words) = keep_name(&args, hostname.into(), registered.map(String::from));
+        Ok((name, words.is_some()))
+    }
+
+    #[test]
+    fn a_new_host_name_makes_no_new_node() -> Result<()> {
+        assert_eq!(kept("server", "new", None)?, ("new".into(), false));
+        assert_eq!(kept("server", "Old.", Some("old"))?, ("Old.".into(), false));
+        assert_eq!(kept("server", "new", Some("old"))?, ("old".into(), true));
+        for chosen in ["server --node-name n", "server --with-node-id"] {
+            assert_eq!(kept(chosen, "new", Some("old"))?, ("new".into(), false));
+        }
+        Ok(())
+    }
 }

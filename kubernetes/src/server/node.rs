@@ -64,16 +64,15 @@ impl Node {
         let changes = Changes::listen();
         // Beside the rest: pods come much later.
         tokio::task::spawn_blocking(kernel::prepare);
-        let gateway = Gateway::bind(
+        let gateway = Gateway::start(
             self.settings.args.runtime.lb_server_port,
             &self.settings.api_url(),
-        )
-        .await?;
+        )?;
+        findings::forget();
         self.start_containerd()?;
         self.start_server()?;
         let client = self.client()?;
         tokio::select! {
-            never = gateway.serve() => match never {},
             failed = self.run_node(&changes) => failed,
             never = self.keep_certificates(&client) => match never {},
             never = self.report_containerd() => match never {},
@@ -203,7 +202,9 @@ impl Node {
             self.notifier
                 .status(&format!("the node's address is now {address}"));
             addresses = vec![address];
-            self.configure_agent(&addresses)?;
+            if let Err(error) = self.configure_agent(&addresses) {
+                println!("k3s: warning: {error:#}: the agent goes on as it was");
+            }
             agent.restart();
         }
     }
@@ -230,7 +231,11 @@ impl Node {
         if let Err(error) = files::remember_cluster(&settings.paths) {
             println!("k3s: warning: {error:#}");
         }
-        let (directory, record) = (settings.paths.manifests(), settings.paths.applied());
+        let wanted = manifests::Wanted {
+            directory: &settings.paths.manifests(),
+            record: &settings.paths.applied(),
+            disabled: files::disabled_manifests(settings),
+        };
         let (up, node) = watch::channel(false);
         let node_up = async {
             ready::schedulable(client, &settings.node_name).await;
@@ -244,10 +249,10 @@ impl Node {
         };
         tokio::select! {
             never = node_up => never,
-            failed = manifests::keep_applied(client, &directory, &record, node) => failed,
-            failed = resolv::follow(settings, client) => failed,
+            never = manifests::keep_applied(client, &wanted, node) => match never {},
+            never = resolv::follow(settings, client) => match never {},
             never = self.publish(client) => match never {},
-            never = local_path::provision(client, &settings.node_name, &settings.storage) => match never {},
+            failed = local_path::provision(client, &settings.node_name, &settings.storage) => failed,
             never = self.report_node(client) => match never {},
             never = policies::report(client, settings) => match never {},
             never = external::keep(client, settings, self.addresses.subscribe()) => match never {},

@@ -2,14 +2,16 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use system::durable;
 
 use crate::api::Client;
-use crate::paths::text;
+use crate::keep;
+use crate::paths::{self, text};
 use crate::settings::Settings;
 
 /// The system's, and the upstream servers of a local cache, where there is one.
@@ -32,31 +34,45 @@ pub fn prepare(settings: &Settings) -> Result<String> {
     if let Some(given) = &settings.args.node.resolv_conf {
         return Ok(given.clone());
     }
-    let own = settings.paths.agent("etc/resolv.conf");
-    durable::write_own(&own, current(), 0o644)?;
+    let own = own();
+    keep::write(&own, current(), 0o644)?;
     Ok(text(own))
 }
 
-/// Keeps the copy up to date; when it changes, CoreDNS is started anew, which reads it only once.
-///
-/// # Errors
-/// Writing the copy.
-pub async fn follow(settings: &Settings, client: &Client) -> Result<Infallible> {
+/// In memory: it is of this boot, and a full disk is no reason to end.
+fn own() -> PathBuf {
+    paths::run("resolv.conf")
+}
+
+/// Keeps the copy up to date; when it changes, CoreDNS is started anew, which reads it only once. A failure is reported
+/// and tried again.
+pub async fn follow(settings: &Settings, client: &Client) -> Infallible {
     if settings.args.node.resolv_conf.is_some() {
         return std::future::pending().await;
     }
-    let own = settings.paths.agent("etc/resolv.conf");
+    let own = own();
+    let mut reported = String::new();
     loop {
         tokio::time::sleep(LOOK).await;
         let content = current();
         // Between networks there is no server for a moment; the old ones are a better guess than none.
         let lost = content == NONE_KNOWN && own.exists();
-        if !lost
-            && durable::write_own(&own, &content, 0o644)
-                .context("following the system's DNS servers")?
-        {
-            println!("k3s: the system's DNS servers have changed");
-            restart_dns(client, &content).await;
+        if lost {
+            continue;
+        }
+        match durable::write_own(&own, &content, 0o644) {
+            Ok(false) => {}
+            Ok(true) => {
+                println!("k3s: the system's DNS servers have changed");
+                restart_dns(client, &content).await;
+            }
+            Err(error) => {
+                let words = format!("following the system's DNS servers: {error:#}");
+                if words != reported {
+                    println!("k3s: warning: {words}");
+                    reported = words;
+                }
+            }
         }
     }
 }
