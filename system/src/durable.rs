@@ -1,12 +1,15 @@
 //! Files that are whole or untouched after a power cut: temporary file, fsync, rename, fsync of the directory.
 
+use std::ffi::CString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
+use nix::libc;
 
 /// A file as it shall be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,36 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
+/// Renames `from` to `to` in one step. What is at `to` is then at `from`: there is no moment without it.
+///
+/// # Errors
+/// When one of the paths cannot be changed, or they lie on different file systems.
+pub fn take_place(from: &Path, to: &Path) -> io::Result<()> {
+    let path = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other);
+    let (old, new) = (path(from)?, path(to)?);
+    let flags = if to.exists() {
+        libc::RENAME_EXCHANGE
+    } else {
+        libc::RENAME_NOREPLACE
+    };
+    // nix and musl have no function for it.
+    // SAFETY: both paths are strings with an end that outlive the call, which keeps none of them.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_renameat2,
+            libc::AT_FDCWD,
+            old.as_ptr(),
+            libc::AT_FDCWD,
+            new.as_ptr(),
+            flags,
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 fn fill(temporary: &Path, content: &Content<'_>) -> io::Result<()> {
     // Only a power cut in an earlier boot, with the same process id, leaves one behind.
     let _ = fs::remove_file(temporary);
@@ -131,6 +164,20 @@ mod tests {
             mode,
             owner: (None, None),
         }
+    }
+
+    #[test]
+    fn what_was_there_changes_places_with_what_takes_it() {
+        let root = tempfile::tempdir().unwrap();
+        let [new, name] = ["new", "name"].map(|name| root.path().join(name));
+        fs::create_dir(&new).unwrap();
+        fs::write(new.join("a"), "1").unwrap();
+        take_place(&new, &name).unwrap();
+        assert!(!new.exists() && name.join("a").exists());
+        fs::create_dir(&new).unwrap();
+        take_place(&new, &name).unwrap();
+        assert!(new.join("a").exists() && !name.join("a").exists());
+        assert!(take_place(&root.path().join("gone"), &name).is_err());
     }
 
     #[test]

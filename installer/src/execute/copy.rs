@@ -5,7 +5,6 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use system::durable::{self, Content, sync_directory};
 use system::ext4;
 use system::layout::RELEASES;
@@ -102,12 +101,7 @@ fn copy_manifest(from: &Path, to: &Path) -> Result<()> {
 /// is no moment without a release of that name.
 pub(super) fn place(work: &Work<'_>) -> Result<()> {
     let (incoming, name) = (incoming(work), directory(work));
-    let flags = if name.exists() {
-        RenameFlags::RENAME_EXCHANGE
-    } else {
-        RenameFlags::RENAME_NOREPLACE
-    };
-    renameat2(AT_FDCWD, &incoming, AT_FDCWD, &name, flags)
+    durable::take_place(&incoming, &name)
         .with_context(|| format!("renaming {} to {}", incoming.display(), name.display()))?;
     let releases = work.target.join(RELEASES);
     sync_directory(&releases).with_context(|| format!("writing {} to disk", releases.display()))?;
