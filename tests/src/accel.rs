@@ -1,9 +1,11 @@
 //! Which accelerator QEMU can really use here.
 //!
 //! `/dev/kvm` being there says little: nested and para-virtualised KVMs open it and then fail on the first
-//! instruction they cannot run. So a machine of one boot sector is started, and only its answer counts.
+//! instruction they cannot run. So a machine of one boot sector is started, which tells most of them at once, and then one with
+//! the release's kernel alone, which must come as far as missing its root: some run the sector and stand still in the kernel.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
@@ -28,13 +30,19 @@ impl Accel {
         self == Self::Tcg && console.contains(FLAW)
     }
 
-    /// The fastest accelerator that works; `K3OS_ACCEL=kvm|tcg` decides instead of the probe.
-    pub fn detect() -> Result<Self> {
+    /// The fastest accelerator that runs this kernel; `K3OS_ACCEL=kvm|tcg` decides instead of the probe.
+    pub fn detect(kernel: &Path) -> Result<Self> {
         match std::env::var("K3OS_ACCEL").as_deref() {
             Ok("kvm") => Ok(Self::Kvm),
             Ok("tcg") => Ok(Self::Tcg),
             Ok(other) => bail!("reading K3OS_ACCEL: '{other}' is neither kvm nor tcg"),
-            Err(_) => Ok(*PROBED.get_or_init(|| if kvm_works() { Self::Kvm } else { Self::Tcg })),
+            Err(_) => Ok(*PROBED.get_or_init(|| {
+                if kvm_works(kernel) {
+                    Self::Kvm
+                } else {
+                    Self::Tcg
+                }
+            })),
         }
     }
 
@@ -54,29 +62,44 @@ static PROBED: OnceLock<Accel> = OnceLock::new();
 const PROBE_CODE: [u8; 5] = [0xb0, 0x10, 0xe6, 0xf4, 0xf4];
 const PROBE_STATUS: i32 = 0x21;
 
-fn kvm_works() -> bool {
-    std::path::Path::new("/dev/kvm").exists() && run_probe().unwrap_or(false)
+fn kvm_works(kernel: &Path) -> bool {
+    Path::new("/dev/kvm").exists()
+        && run_sector().unwrap_or(false)
+        && run_kernel(kernel).unwrap_or(false)
 }
 
-fn run_probe() -> Result<bool> {
+/// Whether the kernel, without initrd and disk, panics and resets the machine, which ends QEMU.
+fn run_kernel(kernel: &Path) -> Result<bool> {
+    let status = probe("20")
+        .args(["-m", "512", "-no-reboot", "-append", "quiet panic=-1"])
+        .arg("-kernel")
+        .arg(kernel)
+        .status()
+        .context("starting the KVM probe's kernel")?;
+    Ok(status.success())
+}
+
+/// QEMU for a machine that is ended after so many seconds, and says nothing.
+fn probe(seconds: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args([seconds, "qemu-system-x86_64"])
+        .args(["-nodefaults", "-display", "none"])
+        .args(Accel::Kvm.arguments())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+fn run_sector() -> Result<bool> {
     let mut disk = tempfile::NamedTempFile::new().context("making the KVM probe's disk")?;
     disk.write_all(&boot_sector())
         .context("writing the KVM probe's disk")?;
-    let status = Command::new("timeout")
-        .args([
-            "10",
-            "qemu-system-x86_64",
-            "-nodefaults",
-            "-display",
-            "none",
-        ])
-        .args(Accel::Kvm.arguments())
+    let status = probe("10")
         .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=1"])
         .arg("-drive")
         .arg(format!("if=ide,format=raw,file={}", disk.path().display()))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
         .status()
         .context("starting the KVM probe")?;
     Ok(status.code() == Some(PROBE_STATUS))

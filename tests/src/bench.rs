@@ -81,7 +81,8 @@ struct Report<'a> {
 pub fn run(options: &Options) -> Result<()> {
     let dir = scratch()?;
     let artifacts = Artifacts::open(&options.artifacts)?;
-    let setup = Setup::new(artifacts, Accel::detect()?, dir.path())?;
+    let accel = Accel::detect(&artifacts.kernel())?;
+    let setup = Setup::new(artifacts, accel, dir.path())?;
     let measured = measure(options, &setup, dir.path())?;
     let goals = goals::goals(&measured);
     println!("{}", report::text(&measured, &goals));

@@ -57,7 +57,8 @@ pub fn run(options: &Options) -> Result<()> {
     let key = Key::at(&place.join("id_ed25519"))?;
     let dir = tempfile::Builder::new().prefix("vm").tempdir_in(&place)?;
     let iso = medium(&artifacts, &key, dir.path())?;
-    let spec = spec(options, artifacts.processor, &iso)?;
+    let accel = Accel::detect(&artifacts.kernel())?;
+    let spec = spec(options, artifacts.processor, accel, &iso)?;
     announce(&spec);
     let raw = Raw::enter()?;
     let machine = Machine::start(&spec, dir.path(), Some(Box::new(stdout())))?;
@@ -85,7 +86,7 @@ fn medium(artifacts: &Artifacts, key: &Key, dir: &Path) -> Result<PathBuf> {
     Ok(iso)
 }
 
-fn spec(options: &Options, processor: Processor, iso: &Path) -> Result<Spec> {
+fn spec(options: &Options, processor: Processor, accel: Accel, iso: &Path) -> Result<Spec> {
     let has_bios = processor.has_bios();
     let boot = if options.uefi || !has_bios {
         Boot::Uefi
@@ -93,7 +94,7 @@ fn spec(options: &Options, processor: Processor, iso: &Path) -> Result<Spec> {
         Boot::Bios
     };
     let ports = Reserved::near(SSH_PORT, API_PORT)?.release()?;
-    let mut spec = Spec::new("k3os", boot, ports, Accel::detect()?)
+    let mut spec = Spec::new("k3os", boot, ports, accel)
         .processor(processor)
         .cdrom(iso)
         .net(Net::Online);

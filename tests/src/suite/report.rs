@@ -44,11 +44,9 @@ pub fn run(scenarios: Vec<Scenario>, run: &Run) -> Result<bool> {
     let trials = trials.chain(skipped.iter().flat_map(Job::slots).map(ignored));
     let trials = trials.collect();
     let dir = scratch()?;
-    let setup = Setup::new(
-        Artifacts::open(&run.artifacts)?,
-        Accel::detect()?,
-        dir.path(),
-    )?;
+    let artifacts = Artifacts::open(&run.artifacts)?;
+    let accel = Accel::detect(&artifacts.kernel())?;
+    let setup = Setup::new(artifacts, accel, dir.path())?;
     eprintln!(
         "machines run on {:?}, their consoles go to {}",
         setup.accel,
