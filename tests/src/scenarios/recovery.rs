@@ -14,7 +14,7 @@ const RESTART: Duration = Duration::from_secs(60);
 pub fn checks(scenario: Scenario) -> Scenario {
     scenario
         .only_all("every_service_comes_back_after_kill_9", services)
-        .check("ready_again_after_kill_9_of_containerd", |lab| {
+        .only_all("ready_again_after_kill_9_of_containerd", |lab| {
             applet(lab, "containerd")
         })
         .check("ready_again_after_kill_9_of_the_server", |lab| {
